@@ -1,0 +1,127 @@
+"""MNIST (手書き数字): the files in ``data/`` first, the mirrors second.
+
+The data are LeCun, Cortes & Burges's, CC BY-SA 3.0; see ``data/README.md``.
+"""
+
+import gzip
+import hashlib
+import os
+import pathlib
+import zlib
+
+import chainer
+import numpy
+import pooch
+
+MIRRORS = ('https://ossci-datasets.s3.amazonaws.com/mnist/',
+           'https://storage.googleapis.com/cvdf-datasets/mnist/')
+LOCAL_FOLDER = pathlib.Path(__file__).resolve().parent.parent / 'data' / 'mnist'
+
+# file: (sha256 of the mirrors' .gz, sha256 of what is inside, shape)
+FILES = {
+    'train-images-idx3-ubyte.gz': (
+        '440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609',
+        'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db', (60000, 28, 28)),
+    'train-labels-idx1-ubyte.gz': (
+        '3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c',
+        '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5', (60000,)),
+    't10k-images-idx3-ubyte.gz': (
+        '8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6',
+        '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7', (10000, 28, 28)),
+    't10k-labels-idx1-ubyte.gz': (
+        'f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6',
+        'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2', (10000,)),
+}
+
+
+def get_mnist(withlabel=True, ndim=1, scale=1., dtype=None,
+              label_dtype=numpy.int32, rgb_format=False):
+    """Returns MNIST as Chainer's ``get_mnist`` does, without its dead download.
+
+    Args:
+        withlabel (bool): Whether examples are ``(image, label)`` or images alone.
+        ndim (int): 1, 2 or 3: images of shape ``(784,)``, ``(28, 28)`` or
+            ``(1, 28, 28)``.
+        scale (float): Pixels lie in ``[0, scale]``.
+        dtype: Type of the pixels; ``chainer.config.dtype`` (float32) by default.
+        label_dtype: Type of the labels.
+        rgb_format (bool): With ``ndim=3``, three equal channels: ``(3, 28, 28)``.
+
+    Returns:
+        tuple: The training set (60,000 examples) and the test set (10,000).
+        Each is a ``TupleDataset``, or without labels an array.
+
+    Raises:
+        ValueError: If ``ndim`` is not 1, 2 or 3, or a file is damaged.
+        OSError: If there is no ``data/mnist`` and no mirror answers.
+    """
+    if ndim not in (1, 2, 3):
+        raise ValueError(f'ndim must be 1, 2 or 3; got {ndim!r}')
+    return chainer.datasets.get_mnist(
+        withlabel, ndim, scale, dtype, label_dtype, rgb_format)
+
+
+def load_mnist_arrays(part):
+    """Returns the raw digits of one part.
+
+    Args:
+        part (str): ``'train'`` or ``'test'``.
+
+    Returns:
+        dict: ``'x'``, uint8 pixels of shape ``(N, 784)`` in [0, 255], and ``'y'``,
+        uint8 labels of shape ``(N,)``; N is 60,000 or 10,000.
+    """
+    prefixes = {'train': 'train', 'test': 't10k'}
+    if part not in prefixes:
+        raise ValueError(f"part must be 'train' or 'test'; got {part!r}")
+    x = _read_idx(f'{prefixes[part]}-images-idx3-ubyte.gz')
+    y = _read_idx(f'{prefixes[part]}-labels-idx1-ubyte.gz')
+    return {'x': x.reshape(len(x), 28 * 28), 'y': y}
+
+
+def _read_idx(name):
+    path = _find(name)
+    _, sha256, shape = FILES[name]
+    way_out = (f'delete it and run again to download it' if path.parent != LOCAL_FOLDER else
+               f"restore it with 'git checkout -- data/mnist/{name}', "
+               'or delete it and run again to download it')
+    try:
+        content = gzip.decompress(path.read_bytes())
+    except (EOFError, zlib.error) as error:
+        raise ValueError(f'{path} is cut short or damaged ({error}); {way_out}') from None
+    except gzip.BadGzipFile as error:
+        raise ValueError(f'{path} is not a gzip file ({error}); {way_out}') from None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        twin = next((other for other, (_, known, _) in FILES.items()
+                     if known == hashlib.sha256(content).hexdigest()), None)
+        what = f'holds the content of {twin}' if twin else "does not hold MNIST's bytes"
+        raise ValueError(f'{path} {what}; {way_out}')
+    header = 4 + 4 * len(shape)
+    return numpy.frombuffer(content, numpy.uint8, offset=header).reshape(shape).copy()
+
+
+def _find(name):
+    local = LOCAL_FOLDER / name
+    if local.exists():
+        return local
+    folder = pathlib.Path(os.environ.get('NICO2AI_CNN_DATA') or pooch.os_cache('nico2ai_cnn'))
+    return _download(name, folder / 'mnist')
+
+
+def _download(name, folder):
+    cached = folder / name
+    if cached.exists():
+        return cached
+    failures = []
+    for mirror in MIRRORS:
+        try:
+            # pooch writes to a temporary file and moves it into place once its
+            # sha256 is right, so neither a crash nor a second process is seen.
+            return pathlib.Path(pooch.retrieve(
+                mirror + name, known_hash='sha256:' + FILES[name][0], fname=name, path=folder,
+                downloader=pooch.HTTPDownloader(progressbar=True, timeout=30)))
+        except (OSError, ValueError) as error:
+            failures.append(f'{mirror}: {error}')
+    raise OSError(f'MNIST: {name} could not be downloaded. Put the file into {folder} by hand, '
+                  'or work in a clone of the course, which brings it in data/mnist. '
+                  'Tried ' + '; '.join(failures))

@@ -1,0 +1,282 @@
+"""Training and measuring a network: a thin face on ``chainer.training``."""
+
+import contextlib
+import math
+import pathlib
+import signal
+import threading
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy
+from chainer import training
+from chainer.dataset import concat_examples
+from chainer.training import extensions
+
+from nico2ai_cnn import _checks, _snapshot
+from nico2ai_cnn._progress import Progress
+
+
+def choose_device(device='auto'):
+    """Returns the Chainer device to compute on.
+
+    Args:
+        device: ``'auto'`` (a GPU where CuPy finds one, else the CPU), ``'cpu'``,
+            ``'gpu'``, or what ``chainer.get_device`` takes, such as ``'@cupy:0'``.
+
+    Raises:
+        RuntimeError: If a GPU is asked for where there is none.
+    """
+    no_gpu = _why_no_gpu()
+    if isinstance(device, str) and device == 'auto':
+        device = 'cpu' if no_gpu else 'gpu'
+    wants_gpu = 'cupy' in str(device) or device == 'gpu' or (
+        isinstance(device, int) and device >= 0)
+    if wants_gpu and no_gpu:
+        raise RuntimeError(f'device {device!r} needs a GPU, and there is none for CuPy '
+                           f"({no_gpu}); use device='auto' or 'cpu'")
+    return chainer.get_device({'cpu': '@numpy', 'gpu': '@cupy:0'}.get(device, device))
+
+
+def _why_no_gpu():
+    cuda = chainer.backends.cuda
+    if not cuda.available:
+        return 'CuPy is not installed or does not import'
+    try:
+        return None if cuda.cupy.cuda.runtime.getDeviceCount() else 'CUDA counts 0 devices'
+    except cuda.cupy.cuda.runtime.CUDARuntimeError as error:
+        return str(error)
+
+
+def fit(model, train, test=None, *, epochs=5, batch_size=128, optimizer=None, decay=True,
+        device='auto', seed=0, snapshot=None, resume=False, progress=True):
+    """Trains a classifier, prints a table of epochs, and returns it as a list.
+
+    Ctrl-C (or Jupyter's stop button) ends training after the current step: the
+    model keeps what it has learnt, the table so far is returned, and a snapshot is
+    written where one was asked for. The same arguments give the same result, bit
+    for bit on one CPU, also when a run was stopped and resumed.
+
+    Args:
+        model (chainer.Chain): Returns logits ``(N, n_class)`` for a batch of
+            images, or is such a model in ``L.Classifier``. Trained in place.
+        train: Data set of ``(x, t)``: x float32 as the model takes it, without the
+            batch axis, t an integer label in ``[0, n_class)``. Or two arrays.
+        test: The same; measured after each epoch. Never used for training.
+        epochs (int): How often each training example is seen.
+        batch_size (int): Examples per step.
+        optimizer (chainer.Optimizer): ``Adam(alpha=0.003)`` by default.
+        decay (bool): Whether the step size falls linearly to 0 over the run.
+        device: See :func:`choose_device`.
+        seed (int): Fixes the order of examples and Chainer's dropout.
+        snapshot: Path of an ``.npz`` file, written after each epoch, that holds
+            all that a later call needs to go on.
+        resume (bool): Whether to go on from ``snapshot`` if the file exists.
+        progress (bool): Whether to show the bar and the table.
+
+    Returns:
+        list of dict: One entry per epoch with Chainer's names: ``'epoch'``,
+        ``'iteration'``, ``'elapsed_time'`` (s), ``'main/loss'``, ``'main/accuracy'``
+        (means over the epoch, while learning), and with a test set
+        ``'validation/main/loss'`` and ``'validation/main/accuracy'`` (in [0, 1]).
+
+    Raises:
+        ValueError, TypeError: If an argument is unusable: an empty data set,
+            a shape that the model rejects, a label out of range, a snapshot
+            of another network.
+        FloatingPointError: If the loss becomes NaN or infinite; names the step,
+            and the model keeps the weights from before it.
+        FileExistsError: If ``snapshot`` exists and ``resume`` is False.
+        RuntimeError: If a GPU is asked for where there is none.
+    """
+    _checks.positive_int('epochs', epochs)
+    _checks.positive_int('batch_size', batch_size)
+    device = choose_device(device)
+    train = _as_dataset('train', train)
+    test = None if test is None else _as_dataset('test', test)
+    if snapshot is not None:
+        snapshot = pathlib.Path(snapshot)
+        if snapshot.exists() and not resume:
+            raise FileExistsError(f'snapshot {snapshot} exists; pass resume=True to go on from '
+                                  'it, or delete it to start anew')
+    elif resume:
+        raise ValueError('resume=True needs snapshot, the path of the file to go on from')
+
+    classifier = model if isinstance(model, L.Classifier) else L.Classifier(model)
+    classifier.to_device(device)
+    n_class = _probe(classifier.predictor, train, 'train')
+    if test is not None:
+        _probe(classifier.predictor, test, 'test')
+    optimizer = optimizer or chainer.optimizers.Adam(alpha=0.003)
+    optimizer.setup(classifier)
+
+    order = numpy.random.RandomState(seed)
+    iterator = chainer.iterators.SerialIterator(
+        train, min(batch_size, len(train)), shuffle=None,
+        order_sampler=chainer.iterators.ShuffleOrderSampler(order))
+    updater = training.updaters.StandardUpdater(
+        iterator, optimizer, device=device,
+        converter=_label_checking_converter(n_class, 'train'),
+        loss_func=lambda x, t: _finite_loss(classifier, x, t, updater))
+    stop = _StopBetweenSteps()
+    trainer = training.Trainer(
+        updater, stop_trigger=lambda trainer: stop.asked or updater.epoch >= epochs, out='.')
+
+    n_step = math.ceil(epochs * len(train) / iterator.batch_size)
+    if decay:
+        attribute = 'alpha' if hasattr(optimizer, 'alpha') else 'lr'
+        trainer.extend(extensions.LinearShift(
+            attribute, (getattr(optimizer, attribute), 0.), (0, n_step)))
+    if test is not None:
+        trainer.extend(_test_extension(classifier, test))
+    log = extensions.LogReport(filename=None)
+    trainer.extend(log)
+    if progress:
+        trainer.extend(Progress(epochs, n_step, log, with_test=test is not None))
+    trainer.extend(_snapshot.RandomState(order), trigger=lambda trainer: False)
+    if snapshot is not None:
+        trainer.extend(training.make_extension(trigger=(1, 'epoch'), priority=-100)(
+            lambda trainer: _snapshot.save(snapshot, trainer)), name='snapshot')
+
+    with _seeded(seed, device), stop:
+        if resume and snapshot.exists():
+            _snapshot.load(snapshot, trainer)
+        trainer.run(show_loop_exception_msg=False)
+        if stop.asked and snapshot is not None:
+            _snapshot.save(snapshot, trainer)
+    if stop.asked:
+        print(f'Stopped after step {updater.iteration} of {n_step}; '
+              'the model keeps what it has learnt.')
+    return log.log
+
+
+def predict(model, x, batch_size=500):
+    """Returns the logits of a trained model as a NumPy array ``(N, n_class)``.
+
+    Args:
+        model (chainer.Chain): As for :func:`fit`; used where it is, in test mode.
+        x: Images as the model takes them, with the batch axis; at least one.
+        batch_size (int): How many are computed at a time.
+
+    Raises:
+        ValueError: If ``x`` is empty.
+    """
+    _checks.positive_int('batch_size', batch_size)
+    if len(x) == 0:
+        raise ValueError('x is empty; wanted at least one image')
+    predictor = model.predictor if isinstance(model, L.Classifier) else model
+    logits = []
+    with chainer.using_config('train', False), chainer.no_backprop_mode():
+        for start in range(0, len(x), batch_size):
+            batch = predictor.device.send(x[start:start + batch_size])
+            logits.append(chainer.backends.cuda.to_cpu(predictor(batch).array))
+    return numpy.concatenate(logits)
+
+
+def evaluate(model, data, batch_size=500):
+    """Measures a model on a data set, in test mode.
+
+    Args:
+        model (chainer.Chain): As for :func:`fit`.
+        data: Data set of ``(x, t)``, or two arrays.
+        batch_size (int): How many images are computed at a time.
+
+    Returns:
+        dict: ``'loss'``, the mean softmax cross entropy in nats, and
+        ``'accuracy'`` in [0, 1].
+
+    Raises:
+        ValueError, TypeError: If the data set is empty, holds something else than
+            ``(x, t)``, or a label out of range.
+    """
+    x, t = concat_examples(_as_dataset('data', data)[:])
+    logits = predict(model, x, batch_size)
+    _checks.labels(t, logits.shape[1], 'data')
+    with chainer.no_backprop_mode():
+        return {'loss': float(F.softmax_cross_entropy(logits, t).array),
+                'accuracy': float((logits.argmax(axis=1) == t).mean())}
+
+
+def _as_dataset(name, data):
+    if isinstance(data, tuple) and len(data) == 2 and all(hasattr(a, 'dtype') for a in data):
+        if len(data[0]) != len(data[1]):
+            raise ValueError(f'{name} has {len(data[0])} images, but {len(data[1])} labels')
+        data = chainer.datasets.TupleDataset(*data)
+    _checks.dataset(name, data)
+    return data
+
+
+def _probe(predictor, data, name):
+    """Runs one example through the model, so that what does not fit fails early."""
+    x = data[0][0]
+    try:
+        logits = predict(predictor, numpy.asarray(x)[None])
+    except chainer.utils.type_check.InvalidType as error:
+        reason = ' '.join(str(error).split())
+        raise ValueError(f'{name}: the model rejects an image of shape {x.shape} and dtype '
+                         f'{x.dtype}: {reason}') from None
+    if logits.ndim != 2:
+        raise ValueError(f'{name}: the model must return logits of shape (N, n_class); for one '
+                         f'image it returned {logits.shape}')
+    return logits.shape[1]
+
+
+def _label_checking_converter(n_class, name):
+    @chainer.dataset.converter()
+    def convert(batch, device):
+        x, t = concat_examples(batch)
+        _checks.labels(t, n_class, name)
+        return device.send((x, t))
+    return convert
+
+
+def _finite_loss(classifier, x, t, updater):
+    loss = classifier(x, t)
+    if not numpy.isfinite(float(loss.array)):
+        raise FloatingPointError(
+            f'the loss became {float(loss.array)} at step {updater.iteration + 1} (epoch '
+            f'{int(updater.previous_epoch_detail or 0) + 1}); the model keeps the weights from before this step. A smaller '
+            'step size often helps; look for NaN in the images too')
+    return loss
+
+
+def _test_extension(classifier, test):
+    def measure(trainer):
+        result = evaluate(classifier, test)
+        chainer.report({f'validation/main/{name}': value for name, value in result.items()})
+    return training.make_extension(
+        default_name='test', trigger=(1, 'epoch'),
+        priority=training.PRIORITY_WRITER)(measure)
+
+
+@contextlib.contextmanager
+def _seeded(seed, device):
+    """Seeds the global generators that Chainer's dropout draws from, for a while."""
+    before = numpy.random.get_state()
+    numpy.random.seed(seed)
+    if device.xp is not numpy:
+        device.xp.random.seed(seed)
+    try:
+        yield
+    finally:
+        numpy.random.set_state(before)
+
+
+class _StopBetweenSteps:
+    """Turns the first Ctrl-C into a wish, read between steps; a second one interrupts."""
+
+    asked = False
+
+    def __enter__(self):
+        self._before = None
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._ask)
+
+    def _ask(self, signum, frame):
+        self.asked = True
+        signal.signal(signal.SIGINT, self._before)
+
+    def __exit__(self, *exception):
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)

@@ -1,0 +1,49 @@
+# make lab    sets everything up in .venv and opens the course in JupyterLab
+# make test   sets everything up in .venv and runs every test, notebooks included
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+
+# As root JupyterLab wants to be told that this is meant; without a display it must not look for a browser.
+ROOT_ARGS := $(shell [ "$$(id -u)" != 0 ] || echo --allow-root)
+DISPLAY_ARGS := $(shell [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || echo --no-browser)
+
+.PHONY: lab test notebooks setup clean
+
+lab: setup
+	$(BIN)/python -m jupyterlab $(ROOT_ARGS) $(DISPLAY_ARGS) $(LAB_ARGS) notebooks
+
+test: setup
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+# make notebooks NB=07 runs notebook 07 and its solutions, and saves what they print; without NB, all of them.
+notebooks: setup
+	for notebook in notebooks/$(NB)*.ipynb notebooks/solutions/$(NB)*.ipynb; do \
+		$(BIN)/python -m jupyter nbconvert --log-level WARN --to notebook --execute --inplace \
+			--ExecutePreprocessor.record_timing=False \
+			--NotebookExporter.preprocessors=nbconvert.preprocessors.CoalesceStreamsPreprocessor \
+			"$$notebook" || exit 1; \
+	done
+
+# A .venv whose Python is gone (an upgrade, a moved folder) is made anew.
+setup:
+	@$(BIN)/python -c '' 2>/dev/null || rm -f $(INSTALLED)
+	@$(MAKE) --no-print-directory $(INSTALLED)
+
+$(INSTALLED): pyproject.toml build-constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "The course needs Python 3.11, 3.12 or 3.13, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)."; \
+		echo "Install one from python.org (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python@3.13),"; \
+		echo "or name one that you have: make PYTHON=python3.13 $(or $(MAKECMDGOALS),lab)"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo "'$(PYTHON)' lacks venv or pip. On Debian and Ubuntu: apt install python3-venv python3-pip;"; \
+		echo "elsewhere install Python from python.org, which brings both."; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --build-constraint build-constraints.txt --editable '.[test]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV)

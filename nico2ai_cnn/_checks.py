@@ -1,0 +1,59 @@
+"""What the package says when it is handed the wrong thing."""
+
+import chainer
+import numpy
+
+
+def positive_int(name, value):
+    """Raises ValueError unless ``value`` is an integer of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, numpy.integer)) or value < 1:
+        raise ValueError(f'{name} must be an integer of at least 1; got {value!r}')
+
+
+def images(link, x, *shapes):
+    """Raises unless ``x`` is a float batch ``(N, *shape)`` for one of ``shapes``.
+
+    Raises:
+        TypeError: If ``x`` is not an array or Variable of ``chainer.config.dtype``.
+        ValueError: If its shape fits none of ``shapes``, or N is 0.
+    """
+    name = type(link).__name__
+    wanted_dtype = chainer.get_dtype()
+    if not hasattr(x, 'shape') or not hasattr(x, 'dtype'):
+        raise TypeError(f'{name}: x must be an array or a Variable; got {type(x).__name__}')
+    if x.dtype != wanted_dtype:
+        raise TypeError(f'{name}: x must be {wanted_dtype.name} in [0, 1]; got {x.dtype}, '
+                        f"which x.astype('{wanted_dtype.name}') converts")
+    if not any(x.ndim == 1 + len(shape) and x.shape[1:] == shape for shape in shapes):
+        wanted = ' or '.join('(N, ' + ', '.join(map(str, shape)) + ')' for shape in shapes)
+        raise ValueError(f'{name}: x must have shape {wanted}; got {tuple(x.shape)}')
+    if x.shape[0] == 0:
+        raise ValueError(f'{name}: x holds no images; got {tuple(x.shape)}')
+
+
+def dataset(name, data):
+    """Raises unless ``data`` is a non-empty data set of (image array, integer label)."""
+    if not hasattr(data, '__len__') or not hasattr(data, '__getitem__'):
+        raise TypeError(f'{name} must be a data set of (image, label) or two arrays; '
+                        f'got {type(data).__name__}')
+    if len(data) == 0:
+        raise ValueError(f'{name} is empty; wanted at least one (image, label)')
+    example = data[0]
+    if not (isinstance(example, tuple) and len(example) == 2):
+        raise TypeError(f'{name} must hold (image, label) tuples; its first example is '
+                        f'{type(example).__name__} (get_mnist needs withlabel=True)')
+    image, label = map(numpy.asarray, example)
+    if image.dtype != chainer.get_dtype():
+        raise TypeError(f'{name}: images must be {chainer.get_dtype().name} in [0, 1]; '
+                        f'the first one is {image.dtype}')
+    if label.ndim != 0 or label.dtype.kind not in 'iu':
+        raise TypeError(f'{name}: a label must be one integer; the first one has shape '
+                        f'{label.shape} and dtype {label.dtype}')
+
+
+def labels(t, n_class, name):
+    """Raises ValueError unless all labels lie in ``[0, n_class)``."""
+    wrong = t[(t < 0) | (t >= n_class)]
+    if len(wrong):
+        raise ValueError(f'{name}: label {int(wrong[0])} is out of range; the model has '
+                         f'{n_class} classes, so labels must be 0 to {n_class - 1}')

@@ -1,0 +1,16 @@
+"""Pictures: numbers come in, matplotlib axes come out.
+
+Importing it makes the course's style sheet matplotlib's current one.
+"""
+
+import pathlib
+
+import matplotlib.pyplot
+
+matplotlib.pyplot.style.use(pathlib.Path(__file__).with_name('course.mplstyle'))
+
+from nico2ai_cnn.visualize.confusion import show_confusion  # NOQA: E402
+from nico2ai_cnn.visualize.curves import show_accuracy, show_history  # NOQA: E402
+from nico2ai_cnn.visualize.images import show_images, show_pixels  # NOQA: E402
+
+__all__ = ['show_accuracy', 'show_confusion', 'show_history', 'show_images', 'show_pixels']

@@ -1,0 +1,69 @@
+"""Curves: learning, and accuracy against something."""
+
+import matplotlib.pyplot as plt
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+
+def show_history(log, axes=None):
+    """Draws the learning curve: loss on the left, error rate on the right.
+
+    Args:
+        log (list of dict): What ``training.fit`` returned.
+        axes: Two matplotlib axes, or None for new ones.
+
+    Returns:
+        The two axes.
+
+    Raises:
+        ValueError: If ``log`` is empty.
+    """
+    if not log:
+        raise ValueError('log is empty; wanted at least one epoch from training.fit')
+    if axes is None:
+        _, axes = plt.subplots(1, 2, figsize=(9, 3.2))
+    epochs = [entry['epoch'] for entry in log]
+    for prefix, name, marker in (('', 'training digits (while learning)', 'o'),
+                                 ('validation/', 'test digits (after the epoch)', 's')):
+        if prefix + 'main/loss' not in log[0]:
+            continue
+        axes[0].plot(epochs, [entry[prefix + 'main/loss'] for entry in log], marker=marker,
+                     label=name)
+        axes[1].plot(epochs, [1 - entry[prefix + 'main/accuracy'] for entry in log],
+                     marker=marker, label=name)
+    axes[0].set_ylabel('loss (cross entropy, nats)')
+    axes[1].set_ylabel('error rate')
+    axes[1].yaxis.set_major_formatter(PercentFormatter(1))
+    for ax in axes:
+        ax.set_xlabel('epoch')
+        ax.set_ylim(bottom=0)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[0].legend()
+    return axes
+
+
+def show_accuracy(x, curves, xlabel, ax=None):
+    """Draws one accuracy curve per network against a common setting.
+
+    Args:
+        x: The settings, M numbers.
+        curves (dict): Name of the network: M accuracies in [0, 1].
+        xlabel (str): What the setting is, with its unit.
+        ax: Matplotlib axes, or None for new ones.
+
+    Returns:
+        matplotlib.axes.Axes: The axes drawn on.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(4.5, 3.2))
+    for (name, accuracy), marker in zip(curves.items(), 'osv^D'):
+        ax.plot(x, accuracy, marker=marker, label=name)
+    ax.axhline(0.1, color='0.5', linewidth=1, linestyle='--')
+    ax.text(x[0], 0.115, 'guessing', color='0.35', fontsize=9)
+    if len(x) <= 10:
+        ax.set_xticks(x)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel('accuracy on test digits')
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    ax.set_ylim(0, 1.02)
+    ax.legend(loc='lower center')
+    return ax

@@ -1,0 +1,28 @@
+import matplotlib
+import matplotlib.pyplot
+import numpy as np
+import pytest
+
+import nico2ai_cnn  # NOQA: F401  (revives Chainer before a test imports it)
+
+matplotlib.use('Agg')
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    matplotlib.pyplot.close('all')
+
+
+@pytest.fixture(scope='session')
+def digits():
+    """Small train and test sets of real digits, as (x, t) arrays."""
+    from chainer.dataset import concat_examples
+    from nico2ai_cnn import datasets
+    train, test = datasets.get_mnist(ndim=3)
+    return concat_examples(train[:600]), concat_examples(test[:200])
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)

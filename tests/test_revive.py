@@ -1,0 +1,168 @@
+"""Chainer is revived in processes of their own: what is imported stays imported."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import warnings
+
+import chainer
+import chainer.functions as F
+import numpy as np
+import pytest
+
+from nico2ai_cnn import _revive
+
+
+def run(code, *options, path=()):
+    """Runs code in a fresh Python and returns (exit code, stdout, stderr)."""
+    env = {**os.environ, 'PYTHONPATH': os.pathsep.join(map(str, path))}
+    result = subprocess.run([sys.executable, *options, '-c', textwrap.dedent(code)], env=env,
+                            capture_output=True, text=True, timeout=120)
+    return result.returncode, result.stdout.strip(), result.stderr.strip()
+
+
+def last_line(code, **kwargs):
+    returncode, _, stderr = run(code, **kwargs)
+    assert returncode == 1
+    return stderr.splitlines()[-1]
+
+
+def test_import_needs_no_shim_and_warns_of_nothing():
+    assert run('import nico2ai_cnn, chainer; print(chainer.__version__)', '-W', 'error') == (
+        0, '7.8.1', '')
+
+
+def test_numpy_is_left_as_found():
+    code = '''
+        import numpy
+        names = ['sctypes', 'float', 'int', 'bool', 'object']
+        before = [hasattr(numpy, name) for name in names]
+        contents = set(vars(numpy))
+        import nico2ai_cnn
+        assert [hasattr(numpy, name) for name in names] == before
+        import sys
+        new = set(vars(numpy)) - contents
+        assert all(('numpy.' + name) in sys.modules for name in new), new
+        assert 'pkg_resources' not in sys.modules
+        '''
+    assert run(code, '-W', 'ignore')[0] == 0
+
+
+def test_running_it_again_changes_nothing():
+    node = sys.modules['chainer.functions.array.pad_sequence'].PadSequence
+    forward, finders = node.forward, list(sys.meta_path)
+    _revive.revive()
+    assert node.forward is forward and sys.meta_path == finders
+
+
+def test_after_somebody_elses_shim():
+    code = '''
+        import sys, types, numpy
+        numpy.sctypes = {'int': [numpy.int8, numpy.int16, numpy.int32, numpy.int64],
+                         'float': [numpy.float32, numpy.float64]}
+        numpy.float = float
+        check = types.ModuleType('chainer._environment_check')
+        check.check = lambda: None
+        sys.modules['chainer._environment_check'] = check
+        import chainer
+        import nico2ai_cnn
+        assert numpy.float is float and len(numpy.sctypes['float']) == 2
+        x = chainer.Variable(numpy.ones((1, 1, 2, 2), 'f'))
+        print(chainer.functions.resize_images(x, (3, 3)).shape)
+        '''
+    assert run(code, '-W', 'ignore')[1] == '(1, 1, 3, 3)'
+
+
+def test_chainer_missing():
+    code = '''
+        import sys
+        class Hide:
+            def find_spec(self, name, path=None, target=None):
+                if name == 'chainer':
+                    raise ModuleNotFoundError(name)
+        import importlib.util
+        find_spec = importlib.util.find_spec
+        importlib.util.find_spec = lambda name, *a: None if name == 'chainer' else find_spec(name, *a)
+        import nico2ai_cnn
+        '''
+    assert last_line(code) == ('ImportError: Chainer is not installed; install it with: pip install '
+                               '--build-constraint build-constraints.txt chainer==7.8.1')
+
+
+def test_another_chainer(tmp_path):
+    (tmp_path / 'chainer').mkdir()
+    (tmp_path / 'chainer' / '__init__.py').write_text('__version__ = "6.0.0"')
+    (tmp_path / 'chainer-6.0.0.dist-info').mkdir()
+    (tmp_path / 'chainer-6.0.0.dist-info' / 'METADATA').write_text(
+        'Metadata-Version: 2.1\nName: chainer\nVersion: 6.0.0\n')
+    line = last_line('import nico2ai_cnn', path=[tmp_path])
+    assert line.startswith('ImportError: Chainer 6.0.0 is installed, this course needs 7.8.1')
+
+
+@pytest.mark.skipif(hasattr(np, 'sctypes'), reason='plain import chainer works on NumPy 1')
+def test_chainer_half_imported():
+    code = '''
+        try:
+            import chainer
+        except Exception:
+            pass
+        import nico2ai_cnn
+        '''
+    assert last_line(code).startswith('ImportError: Chainer is half imported')
+
+
+def test_testing_and_gradient_check_import_without_pkg_resources():
+    code = '''
+        import sys
+        class NoPkgResources:
+            def find_spec(self, name, path=None, target=None):
+                if name == 'pkg_resources':
+                    raise ModuleNotFoundError(name)
+        sys.meta_path.insert(0, NoPkgResources())
+        import nico2ai_cnn
+        import chainer.gradient_check, chainer.testing, chainer.testing.doctest_helper
+        skips = lambda decorator: getattr(decorator(lambda: 0), '__unittest_skip__', False)
+        print(skips(chainer.testing.with_requires('numpy>=1.26')), skips(chainer.testing.with_requires('numpy<1')),
+              skips(chainer.testing.without_requires('no-such-package')), 'pkg_resources' in sys.modules)
+        '''
+    assert run(code)[1] == 'False True False False'
+
+
+def test_as_strided_backward():
+    x = chainer.Variable(np.arange(6, dtype=np.float32))
+    F.sum(F.as_strided(x, (4, 3), (1, 1))).backward()
+    np.testing.assert_array_equal(x.grad, [1, 2, 3, 3, 2, 1])
+
+
+@pytest.mark.parametrize('mode, align_corners', [('bilinear', True), ('bilinear', False),
+                                                 ('nearest', False)])
+def test_resize_images(mode, align_corners):
+    image = np.array([[[[0, 1], [2, 3]]]], dtype=np.float32)
+    x = chainer.Variable(image)
+    y = F.resize_images(x, (2, 2), mode=mode, align_corners=align_corners)
+    np.testing.assert_allclose(y.array, image)
+    F.sum(y).backward()
+    np.testing.assert_allclose(x.grad, np.ones_like(image))
+
+
+def test_pad_sequence_wraps_around_in_unsigned_arrays():
+    xs = [np.array([1, 2], np.uint8), np.array([3], np.uint8)]
+    np.testing.assert_array_equal(F.pad_sequence(xs, padding=-1).array, [[1, 2], [3, 255]])
+    floats = F.pad_sequence([np.ones(2, 'f'), np.ones(1, 'f')], padding=-0.5).array
+    np.testing.assert_array_equal(floats, [[1, 1], [1, -0.5]])
+
+
+def test_cupy_without_cudnn_brings_no_warning(monkeypatch):
+    cuda = chainer.backends.cuda
+    monkeypatch.setattr(cuda, 'available', True)
+    monkeypatch.setattr(cuda, 'cudnn_enabled', False)
+    monkeypatch.setattr(cuda, '_cudnn_disabled_by_user', False, raising=False)
+    with pytest.warns(UserWarning, match='cuDNN is not enabled'):
+        cuda.check_cuda_available()
+    del cuda.check_cuda_available._already_warned
+    _revive._adapt_cupy_without_cudnn()
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        cuda.check_cuda_available()
+    del cuda.check_cuda_available._already_warned

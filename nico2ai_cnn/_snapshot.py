@@ -67,6 +67,7 @@ def load(path, trainer):
     try:
         chainer.serializers.load_npz(path, trainer)
     except KeyError as error:
-        trainer.updater.serialize(chainer.serializers.NpzDeserializer(here)['updater'])
+        before = chainer.serializers.NpzDeserializer(here, strict=False)
+        trainer.updater.serialize(before['updater'])
         raise ValueError(f'snapshot {path} was made with other arguments of fit: it lacks '
                          f'{error}') from None

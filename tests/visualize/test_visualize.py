@@ -1,0 +1,65 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from nico2ai_cnn import visualize
+
+LOG = [{'epoch': 1, 'main/loss': 0.5, 'main/accuracy': 0.8,
+        'validation/main/loss': 0.4, 'validation/main/accuracy': 0.9},
+       {'epoch': 2, 'main/loss': 0.25, 'main/accuracy': 0.95,
+        'validation/main/loss': 0.3, 'validation/main/accuracy': 0.94}]
+
+
+@pytest.mark.parametrize('shape', [(12, 28, 28), (12, 1, 28, 28)])
+def test_show_images(shape, rng):
+    images = rng.random(shape)
+    axes = visualize.show_images(images, [str(i) for i in range(12)])
+    assert len(axes) == 12 and axes[11].get_title() == '11'
+    np.testing.assert_array_equal(axes[3].images[0].get_array(), images[3].reshape(28, 28))
+    assert axes[0].images[0].get_clim() == (0, 1)
+
+
+@pytest.mark.parametrize('images, titles, message', [
+    (np.zeros((0, 28, 28)), None, r'images must have shape .*got \(0, 28, 28\)'),
+    (np.zeros((28, 28)), None, r'images must have shape .*got \(28, 28\)'),
+    (np.zeros((2, 3, 28, 28)), None, r'got \(2, 3, 28, 28\)'),
+    (np.zeros((2, 28, 28)), ['a'], 'titles must be 2 texts, one per image; got 1')])
+def test_show_images_bad_input(images, titles, message):
+    with pytest.raises(ValueError, match=message):
+        visualize.show_images(images, titles)
+
+
+def test_show_pixels():
+    ax = visualize.show_pixels(np.array([[0, 0.5], [1, 0.25]]), form='{:.2f}')
+    written = {text.get_position(): (text.get_text(), text.get_color()) for text in ax.texts}
+    assert written == {(1, 0): ('0.50', 'black'), (0, 1): ('1.00', 'black'), (1, 1): ('0.25', 'white')}
+    with pytest.raises(ValueError, match=r'image must have shape \(H, W\); got \(1, 2, 2\)'):
+        visualize.show_pixels(np.zeros((1, 2, 2)))
+
+
+def test_show_history():
+    loss, error = visualize.show_history(LOG)
+    assert [line.get_ydata().tolist() for line in loss.lines] == [[0.5, 0.25], [0.4, 0.3]]
+    np.testing.assert_allclose(error.lines[1].get_ydata(), [0.1, 0.06])
+    assert error.get_ylabel() == 'error rate' and loss.get_xlabel() == 'epoch'
+    without_test = [{key: value for key, value in entry.items() if 'validation' not in key}
+                    for entry in LOG]
+    assert len(visualize.show_history(without_test)[0].lines) == 1
+    with pytest.raises(ValueError, match='log is empty'):
+        visualize.show_history([])
+
+
+def test_show_accuracy():
+    _, given = plt.subplots()
+    ax = visualize.show_accuracy([0, 1], {'LeNet': [1, 0.9], 'MLP': [1, 0.5]}, 'shift', given)
+    assert ax is given and ax.get_xlabel() == 'shift'
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ['LeNet', 'MLP']
+    assert ax.lines[1].get_ydata()[1] == 0.5
+
+
+def test_show_confusion():
+    ax = visualize.show_confusion([[9, 1], [0, 8]])
+    assert ax.images[0].get_array().tolist() == [[0, 1], [0, 0]], 'only mistakes are shaded'
+    assert {t.get_position(): t.get_text() for t in ax.texts} == {(0, 0): '9', (1, 0): '1', (1, 1): '8'}
+    with pytest.raises(ValueError, match=r'must be a square matrix; got shape \(2, 3\)'):
+        visualize.show_confusion(np.zeros((2, 3)))

@@ -170,6 +170,7 @@ def check_my_cnn(MyCNN):
         raise _Wrong('it has no parameters to train: create the layers inside "with self.init_scope():".')
     if n_params >= 266610:
         raise _Wrong(f'it has {n_params:,} parameters; wanted fewer than the perceptron, 266,610.')
+    model.cleargrads()
     chainer.functions.sum(y ** 2).backward()
     for name, param in model.namedparams():
         if param.grad is None:

@@ -1,0 +1,67 @@
+"""What is said in two places is the same in both."""
+
+import hashlib
+import gzip
+import re
+import tomllib
+
+import pytest
+
+import nico2ai_cnn
+from nico2ai_cnn import _revive, datasets
+from tests.notebook_files import NOTEBOOKS, ROOT
+
+PROJECT = tomllib.loads((ROOT / 'pyproject.toml').read_text())
+PAGES = sorted(path for path in ROOT.glob('*.md')) + [ROOT / 'data/README.md', ROOT / 'notebooks/README.md']
+
+
+def test_build_constraints():
+    lines = (ROOT / 'build-constraints.txt').read_text().splitlines()
+    assert [line for line in lines if not line.startswith('#')] == (
+        PROJECT['tool']['uv']['build-constraint-dependencies'])
+
+
+def test_versions():
+    assert nico2ai_cnn.__version__ == PROJECT['project']['version']
+    assert f'chainer=={_revive.CHAINER_VERSION}' in PROJECT['project']['dependencies']
+
+
+def test_every_package_is_installed():
+    found = {str(path.parent.relative_to(ROOT)).replace('/', '.').replace('\\', '.')
+             for path in (ROOT / 'nico2ai_cnn').rglob('__init__.py')}
+    assert found == set(PROJECT['tool']['setuptools']['packages'])
+
+
+def test_readme_names_the_repository_and_every_notebook():
+    address = PROJECT['project']['urls']['Repository']
+    assert f'git clone {address}\n' in (ROOT / 'README.md').read_text(encoding='utf-8')
+    for page, folder in (ROOT / 'README.md', 'notebooks/'), (ROOT / 'notebooks/README.md', ''):
+        text = page.read_text(encoding='utf-8')
+        for path in NOTEBOOKS:
+            assert f']({folder}{path.name})' in text
+
+
+@pytest.mark.parametrize('page', PAGES + NOTEBOOKS, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    text = page.read_text(encoding='utf-8')
+    for target in re.findall(r'\]\(([^)#:\s]+)(?:#[^)]*)?\)', text):
+        assert (page.parent / target).exists(), target
+
+
+def test_data_readme_has_the_right_sums():
+    text = (ROOT / 'data/README.md').read_text(encoding='utf-8')
+    for name, (_, sha256, _) in datasets.FILES.items():
+        packed = (datasets.LOCAL_FOLDER / name).read_bytes()
+        content = gzip.decompress(packed)
+        assert hashlib.sha256(content).hexdigest() == sha256
+        assert (f'| `{name}` | {len(packed):,} | `{hashlib.md5(content).hexdigest()}` | `{sha256}` |'
+                in text)
+
+
+def test_minutes_agree():
+    """README.md, notebooks/README.md and the notebook say the same time."""
+    for path in NOTEBOOKS:
+        row = re.compile(rf'\({re.escape(path.name)}\).*?\|(?:[^|\n]*\|)? ([\d.]+) \|')
+        there = row.search((ROOT / 'notebooks/README.md').read_text(encoding='utf-8'))[1]
+        row = re.compile(rf'\(notebooks/{re.escape(path.name)}\) \| ([\d.]+) \|')
+        assert row.search((ROOT / 'README.md').read_text(encoding='utf-8'))[1] == there

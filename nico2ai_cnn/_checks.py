@@ -31,8 +31,17 @@ def images(link, x, *shapes):
         raise ValueError(f'{name}: x holds no images; got {tuple(x.shape)}')
 
 
-def dataset(name, data):
-    """Raises unless ``data`` is a non-empty data set of (image array, integer label)."""
+def as_dataset(name, data):
+    """Returns ``data``, or the two arrays in it, as a data set of (image, label).
+
+    Raises:
+        TypeError, ValueError: Unless it is non-empty, and images are arrays of
+            ``chainer.config.dtype`` and labels integers.
+    """
+    if isinstance(data, tuple) and len(data) == 2 and all(hasattr(a, 'dtype') for a in data):
+        if len(data[0]) != len(data[1]):
+            raise ValueError(f'{name} has {len(data[0])} images, but {len(data[1])} labels')
+        data = chainer.datasets.TupleDataset(*data)
     if not hasattr(data, '__len__') or not hasattr(data, '__getitem__'):
         raise TypeError(f'{name} must be a data set of (image, label) or two arrays; '
                         f'got {type(data).__name__}')
@@ -49,6 +58,17 @@ def dataset(name, data):
     if label.ndim != 0 or label.dtype.kind not in 'iu':
         raise TypeError(f'{name}: a label must be one integer; the first one has shape '
                         f'{label.shape} and dtype {label.dtype}')
+    return data
+
+
+def label_checking_converter(n_class, name):
+    """Returns Chainer's converter from examples to a batch, with :func:`labels` in it."""
+    @chainer.dataset.converter()
+    def convert(batch, device):
+        x, t = chainer.dataset.concat_examples(batch)
+        labels(t, n_class, name)
+        return device.send((x, t))
+    return convert
 
 
 def labels(t, n_class, name):

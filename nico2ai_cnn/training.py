@@ -3,8 +3,7 @@
 import contextlib
 import math
 import pathlib
-import signal
-import threading
+import tempfile
 
 import chainer
 import chainer.functions as F
@@ -15,6 +14,7 @@ from chainer.dataset import concat_examples
 from chainer.training import extensions
 
 from nico2ai_cnn import _checks, _snapshot
+from nico2ai_cnn._interrupt import StopBetweenSteps
 from nico2ai_cnn._progress import Progress
 
 
@@ -93,8 +93,8 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, optimizer=None, de
     _checks.positive_int('epochs', epochs)
     _checks.positive_int('batch_size', batch_size)
     device = choose_device(device)
-    train = _as_dataset('train', train)
-    test = None if test is None else _as_dataset('test', test)
+    train = _checks.as_dataset('train', train)
+    test = None if test is None else _checks.as_dataset('test', test)
     if snapshot is not None:
         snapshot = pathlib.Path(snapshot)
         if snapshot.exists() and not resume:
@@ -117,31 +117,31 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, optimizer=None, de
         order_sampler=chainer.iterators.ShuffleOrderSampler(order))
     updater = training.updaters.StandardUpdater(
         iterator, optimizer, device=device,
-        converter=_label_checking_converter(n_class, 'train'),
+        converter=_checks.label_checking_converter(n_class, 'train'),
         loss_func=lambda x, t: _finite_loss(classifier, x, t, updater))
-    stop = _StopBetweenSteps()
-    trainer = training.Trainer(
-        updater, stop_trigger=lambda trainer: stop.asked or updater.epoch >= epochs, out='.')
-
     n_step = math.ceil(epochs * len(train) / iterator.batch_size)
-    if decay:
-        attribute = 'alpha' if hasattr(optimizer, 'alpha') else 'lr'
-        trainer.extend(extensions.LinearShift(
-            attribute, (getattr(optimizer, attribute), 0.), (0, n_step)))
-    if test is not None:
-        trainer.extend(_test_extension(classifier, test))
-    log = extensions.LogReport(filename=None)
-    trainer.extend(log)
-    if progress:
-        trainer.extend(Progress(epochs, n_step, log, with_test=test is not None))
-    trainer.extend(_snapshot.RandomState(order), trigger=lambda trainer: False)
-    if snapshot is not None:
-        trainer.extend(training.make_extension(trigger=(1, 'epoch'), priority=-100)(
-            lambda trainer: _snapshot.save(snapshot, trainer)), name='snapshot')
+    stop = StopBetweenSteps()
 
-    with _seeded(seed, device), stop:
-        if resume and snapshot.exists():
-            _snapshot.load(snapshot, trainer)
+    # Chainer's LogReport insists on writing a file: let it be a temporary one.
+    with tempfile.TemporaryDirectory() as out, _seeded(seed, device), stop:
+        trainer = training.Trainer(
+            updater, stop_trigger=lambda trainer: stop.asked or updater.epoch >= epochs, out=out)
+        if decay:
+            attribute = 'alpha' if hasattr(optimizer, 'alpha') else 'lr'
+            trainer.extend(extensions.LinearShift(
+                attribute, (getattr(optimizer, attribute), 0.), (0, n_step)))
+        if test is not None:
+            trainer.extend(_test_extension(classifier, test))
+        log = extensions.LogReport()
+        trainer.extend(log)
+        if progress:
+            trainer.extend(Progress(epochs, n_step, log, with_test=test is not None))
+        trainer.extend(_snapshot.RandomState(order), trigger=lambda trainer: False)
+        if snapshot is not None:
+            trainer.extend(training.make_extension(trigger=(1, 'epoch'), priority=-100)(
+                lambda trainer: _snapshot.save(snapshot, trainer)), name='snapshot')
+            if snapshot.exists():
+                _snapshot.load(snapshot, trainer)
         trainer.run(show_loop_exception_msg=False)
         if stop.asked and snapshot is not None:
             _snapshot.save(snapshot, trainer)
@@ -190,21 +190,12 @@ def evaluate(model, data, batch_size=500):
         ValueError, TypeError: If the data set is empty, holds something else than
             ``(x, t)``, or a label out of range.
     """
-    x, t = concat_examples(_as_dataset('data', data)[:])
+    x, t = concat_examples(_checks.as_dataset('data', data)[:])
     logits = predict(model, x, batch_size)
     _checks.labels(t, logits.shape[1], 'data')
     with chainer.no_backprop_mode():
         return {'loss': float(F.softmax_cross_entropy(logits, t).array),
                 'accuracy': float((logits.argmax(axis=1) == t).mean())}
-
-
-def _as_dataset(name, data):
-    if isinstance(data, tuple) and len(data) == 2 and all(hasattr(a, 'dtype') for a in data):
-        if len(data[0]) != len(data[1]):
-            raise ValueError(f'{name} has {len(data[0])} images, but {len(data[1])} labels')
-        data = chainer.datasets.TupleDataset(*data)
-    _checks.dataset(name, data)
-    return data
 
 
 def _probe(predictor, data, name):
@@ -220,15 +211,6 @@ def _probe(predictor, data, name):
         raise ValueError(f'{name}: the model must return logits of shape (N, n_class); for one '
                          f'image it returned {logits.shape}')
     return logits.shape[1]
-
-
-def _label_checking_converter(n_class, name):
-    @chainer.dataset.converter()
-    def convert(batch, device):
-        x, t = concat_examples(batch)
-        _checks.labels(t, n_class, name)
-        return device.send((x, t))
-    return convert
 
 
 def _finite_loss(classifier, x, t, updater):
@@ -261,22 +243,3 @@ def _seeded(seed, device):
         yield
     finally:
         numpy.random.set_state(before)
-
-
-class _StopBetweenSteps:
-    """Turns the first Ctrl-C into a wish, read between steps; a second one interrupts."""
-
-    asked = False
-
-    def __enter__(self):
-        self._before = None
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._ask)
-
-    def _ask(self, signum, frame):
-        self.asked = True
-        signal.signal(signal.SIGINT, self._before)
-
-    def __exit__(self, *exception):
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)

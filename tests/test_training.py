@@ -65,10 +65,11 @@ def test_lenet5_of_1998_learns(digits):
     assert training.evaluate(net, test)['accuracy'] > 0.8
 
 
-def test_without_test_set_and_in_silence(digits, capsys):
+def test_without_test_set_and_in_silence(digits, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     log = training.fit(links.MLP(), digits[0], epochs=1, progress=False)
     assert 'validation/main/loss' not in log[0]
-    assert capsys.readouterr() == ('', '')
+    assert capsys.readouterr() == ('', '') and not list(tmp_path.iterdir())
 
 
 def test_the_log_is_what_evaluate_says(digits):

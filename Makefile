@@ -36,7 +36,7 @@ $(INSTALLED): pyproject.toml build-constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "The course needs Python 3.11, 3.12 or 3.13, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)."; \
 		echo "Install one from python.org (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python@3.13),"; \
-		echo "or name one that you have: make PYTHON=python3.13 $(or $(MAKECMDGOALS),lab)"; exit 1; }
+		echo "or name one that you have: make lab PYTHON=python3.13"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 		echo "'$(PYTHON)' lacks venv or pip. On Debian and Ubuntu: apt install python3-venv python3-pip;"; \
 		echo "elsewhere install Python from python.org, which brings both."; exit 1; }

@@ -70,13 +70,14 @@ class Progress(training.Extension):
 class _NotebookLine:
     """A file of one line, shown in the output of the running cell."""
 
+    encoding = 'utf-8'  # tqdm draws with block characters then
+
     def __init__(self):
         from IPython.display import display
         self._handle = display({'text/plain': ''}, raw=True, display_id=True)
 
     def write(self, text):
-        if text.strip('\r\n') or text.startswith('\r'):
-            self._handle.update({'text/plain': text.strip('\r\n ')}, raw=True)
+        self._handle.update({'text/plain': text.strip()}, raw=True)
 
     def flush(self):
         pass

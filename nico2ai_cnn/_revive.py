@@ -26,6 +26,7 @@ import numpy
 CHAINER_VERSION = '7.8.1'
 INSTALL_COMMAND = ('pip install --build-constraint build-constraints.txt '
                    f'chainer=={CHAINER_VERSION}')
+_ENVIRONMENT_CHECK = 'chainer._environment_check'
 _NEEDS_PKG_RESOURCES = ('chainer.testing.helper', 'chainer.testing.doctest_helper')
 
 
@@ -50,7 +51,8 @@ def revive():
 
 def _check_not_half_imported():
     chainer = sys.modules.get('chainer')
-    leftovers = any(name.startswith('chainer.') for name in sys.modules)
+    leftovers = any(name.startswith('chainer.') and name != _ENVIRONMENT_CHECK
+                    for name in sys.modules)
     if (chainer is None and leftovers) or (
             chainer is not None and not hasattr(chainer, '__version__')):
         raise ImportError(
@@ -74,16 +76,11 @@ def _check_version():
 def _lend_environment_check():
     # chainer/_environment_check.py imports numpy.distutils and pkg_resources, both
     # gone, only to warn about macOS's BLAS and CuPy's version: import chainer fails.
-    name = 'chainer._environment_check'
-    if name not in sys.modules:
-        stand_in = types.ModuleType(name, 'Stand-in: there is nothing left to check.')
+    if _ENVIRONMENT_CHECK not in sys.modules:
+        stand_in = types.ModuleType(_ENVIRONMENT_CHECK, 'Stand-in: nothing is left to check.')
         stand_in.check = lambda: None
-        sys.modules[name] = stand_in
-    try:
-        yield
-    except BaseException:
-        sys.modules.pop(name, None)
-        raise
+        sys.modules[_ENVIRONMENT_CHECK] = stand_in
+    yield
 
 
 @contextlib.contextmanager
@@ -165,11 +162,14 @@ class _PkgResourcesLender(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     # chainer.testing.helper and .doctest_helper import pkg_resources, gone from
     # setuptools 81: chainer.testing and chainer.gradient_check fail to import.
 
+    def __init__(self):
+        self._loaders = {}
+
     def find_spec(self, fullname, path, target=None):
         if fullname not in _NEEDS_PKG_RESOURCES:
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
-        self._loaders = {**getattr(self, '_loaders', {}), fullname: spec.loader}
+        self._loaders[fullname] = spec.loader
         spec.loader = self
         return spec
 

@@ -56,17 +56,18 @@ def test_running_it_again_changes_nothing():
     assert node.forward is forward and sys.meta_path == finders
 
 
-def test_after_somebody_elses_shim():
-    code = '''
+@pytest.mark.parametrize('import_chainer', ['import chainer', ''])
+def test_after_somebody_elses_shim(import_chainer):
+    code = f'''
         import sys, types, numpy
-        numpy.sctypes = {'int': [numpy.int8, numpy.int16, numpy.int32, numpy.int64],
-                         'float': [numpy.float32, numpy.float64]}
+        numpy.sctypes = dict(int=[numpy.int8, numpy.int16, numpy.int32, numpy.int64],
+                             float=[numpy.float32, numpy.float64])
         numpy.float = float
         check = types.ModuleType('chainer._environment_check')
         check.check = lambda: None
         sys.modules['chainer._environment_check'] = check
-        import chainer
-        import nico2ai_cnn
+        {import_chainer}
+        import nico2ai_cnn, chainer
         assert numpy.float is float and len(numpy.sctypes['float']) == 2
         x = chainer.Variable(numpy.ones((1, 1, 2, 2), 'f'))
         print(chainer.functions.resize_images(x, (3, 3)).shape)

@@ -65,5 +65,5 @@ def show_accuracy(x, curves, xlabel, ax=None):
     ax.set_ylabel('accuracy on test digits')
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.set_ylim(0, 1.02)
-    ax.legend(loc='lower center')
+    ax.legend()
     return ax

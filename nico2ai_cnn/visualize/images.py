@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy
+from matplotlib.ticker import MaxNLocator
 
 
 def show_images(images, titles=None, columns=10, size=0.9):
@@ -69,6 +70,8 @@ def show_pixels(image, ax=None, form='{:.1f}'):
         if value != 0:
             ax.text(column, row, form.format(value), ha='center', va='center', fontsize=7,
                     color='white' if value < middle else 'black')
+    for axis in ax.xaxis, ax.yaxis:
+        axis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel('column')
     ax.set_ylabel('row')
     return ax

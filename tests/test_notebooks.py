@@ -38,6 +38,14 @@ def test_outputs_are_there_to_compare(path):
 
 
 @every_notebook
+def test_no_cell_shows_an_object_with_an_address_or_axes(path):
+    for cell in code_cells(nbformat.read(path, 4)):
+        assert not cell.source.rstrip().endswith(';'), 'nbval runs cells without history, so ";" silences nothing'
+        for output in cell.outputs:
+            assert not re.search(r'<Axes| at 0x', str(output.get('data', {}).get('text/plain', '')))
+
+
+@every_notebook
 def test_size_format_and_paths(path):
     text = path.read_text(encoding='utf-8')
     nbformat.validate(nbformat.reads(text, 4))

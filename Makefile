@@ -27,9 +27,14 @@ notebooks: setup
 			"$$notebook" || exit 1; \
 	done
 
-# A .venv whose Python is gone (an upgrade, a moved folder) is made anew.
+# A .venv whose Python is gone, that belongs to another folder (moved or copied), or
+# that has another Python than the one asked for, is made anew.
+VERSION := -c 'import sys; print(sys.version_info[:2])'
 setup:
-	@$(BIN)/python -c '' 2>/dev/null || rm -f $(INSTALLED)
+	@[ "$$(cat $(INSTALLED) 2>/dev/null)" = '$(CURDIR)' ] && $(BIN)/python -c '' || rm -f $(INSTALLED)
+ifneq ($(origin PYTHON),file)
+	@[ "$$($(BIN)/python $(VERSION) 2>/dev/null)" = "$$($(PYTHON) $(VERSION) 2>/dev/null)" ] || rm -f $(INSTALLED)
+endif
 	@$(MAKE) --no-print-directory $(INSTALLED)
 
 $(INSTALLED): pyproject.toml build-constraints.txt
@@ -43,7 +48,7 @@ $(INSTALLED): pyproject.toml build-constraints.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --build-constraint build-constraints.txt --editable '.[test]'
-	@touch $@
+	@echo '$(CURDIR)' > $@
 
 clean:
 	rm -rf $(VENV)

@@ -10,6 +10,25 @@ def positive_int(name, value):
         raise ValueError(f'{name} must be an integer of at least 1; got {value!r}')
 
 
+def link(name, value):
+    """Raises TypeError unless ``value`` is a Chainer link."""
+    if not isinstance(value, chainer.Link):
+        raise TypeError(f'{name} must be a chainer.Chain; got {type(value).__name__}')
+
+
+def step_size(optimizer, decay):
+    """Returns the name of the optimizer's step size, ``'lr'`` or ``'alpha'``, or None."""
+    if not isinstance(optimizer, chainer.Optimizer):
+        raise TypeError('optimizer must be a chainer.Optimizer, such as chainer.optimizers.Adam(); '
+                        f'got {optimizer!r}')
+    # lr first: RMSprop has both, and its alpha is something else.
+    name = next((name for name in ('lr', 'alpha') if hasattr(optimizer.hyperparam, name)), None)
+    if decay and name is None:
+        raise ValueError(f'decay=True needs an optimizer with a step size, and '
+                         f'{type(optimizer).__name__} has neither lr nor alpha; pass decay=False')
+    return name
+
+
 def images(link, x, *shapes):
     """Raises unless ``x`` is a float batch ``(N, *shape)`` for one of ``shapes``.
 
@@ -51,7 +70,7 @@ def as_dataset(name, data):
     if not (isinstance(example, tuple) and len(example) == 2):
         raise TypeError(f'{name} must hold (image, label) tuples; its first example is '
                         f'{type(example).__name__} (get_mnist needs withlabel=True)')
-    image, label = map(numpy.asarray, example)
+    image, label = (part if hasattr(part, 'dtype') else numpy.asarray(part) for part in example)
     if image.dtype != chainer.get_dtype():
         raise TypeError(f'{name}: images must be {chainer.get_dtype().name} in [0, 1]; '
                         f'the first one is {image.dtype}')
@@ -67,7 +86,7 @@ def label_checking_converter(n_class, name):
     def convert(batch, device):
         x, t = chainer.dataset.concat_examples(batch)
         labels(t, n_class, name)
-        return device.send((x, t))
+        return device.send((x, t.astype(numpy.int32)))  # Chainer's loss rejects unsigned labels
     return convert
 
 

@@ -11,7 +11,8 @@ class StopBetweenSteps:
 
     def __enter__(self):
         self._before = None
-        if threading.current_thread() is threading.main_thread():
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if in_main_thread and callable(signal.getsignal(signal.SIGINT)):  # not ignored
             self._before = signal.signal(signal.SIGINT, self._ask)
 
     def _ask(self, signum, frame):

@@ -26,7 +26,6 @@ class Progress(training.Extension):
     """
 
     priority = training.PRIORITY_READER
-    trigger = (1, 'iteration')
 
     def __init__(self, epochs, n_step, log, with_test):
         self._epochs = epochs

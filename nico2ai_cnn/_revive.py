@@ -24,8 +24,8 @@ import types
 import numpy
 
 CHAINER_VERSION = '7.8.1'
-INSTALL_COMMAND = ('pip install --build-constraint build-constraints.txt '
-                   f'chainer=={CHAINER_VERSION}')
+INSTALL_COMMAND = ("pip install 'setuptools<81' wheel && "
+                   f'pip install --no-build-isolation chainer=={CHAINER_VERSION}')
 _ENVIRONMENT_CHECK = 'chainer._environment_check'
 _NEEDS_PKG_RESOURCES = ('chainer.testing.helper', 'chainer.testing.doctest_helper')
 

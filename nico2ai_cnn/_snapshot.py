@@ -1,7 +1,6 @@
 """Snapshots of a training run that resume bit for bit."""
 
 import os
-import tempfile
 import zipfile
 
 import chainer
@@ -9,20 +8,25 @@ import numpy
 from chainer import training
 
 
-class RandomState(training.Extension):
+class RunState(training.Extension):
     """Saves what decides the order of examples, and dropout's masks on the CPU.
 
     Args:
         order (numpy.random.RandomState): The order sampler's generator.
+        arguments (str): What another run must have in common to go on from here.
     """
 
-    def __init__(self, order):
+    name = 'RunState'
+
+    def __init__(self, order, arguments):
         self._generators = {'order': order, 'dropout': numpy.random.mtrand._rand}
+        self._arguments = arguments
 
     def __call__(self, trainer):
         pass
 
     def serialize(self, serializer):
+        serializer('arguments', numpy.array(self._arguments))
         for name, generator in self._generators.items():
             kind, keys, *rest = generator.get_state()
             keys = serializer(f'{name}_keys', keys)
@@ -33,41 +37,36 @@ class RandomState(training.Extension):
 def save(path, trainer):
     """Writes the trainer's whole state; the file is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix='.part')
+    part = path.with_name(f'{path.name}.{os.getpid()}.part')
     try:
-        with os.fdopen(handle, 'wb') as file:
+        with open(part, 'wb') as file:
             chainer.serializers.save_npz(file, trainer)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
-def load(path, trainer):
+def load(path, trainer, arguments):
     """Restores the trainer's whole state.
 
     Raises:
-        ValueError: If the file is damaged or is of another network or optimizer;
-            the trainer is then as it was.
+        ValueError: If the file is damaged, of another network, or of a run with
+            other arguments; the trainer is then as it was.
     """
-    serializer = chainer.serializers.DictionarySerializer()
-    trainer.updater.serialize(serializer['updater'])
-    here = {name: numpy.array(value) for name, value in serializer.target.items()}
     try:
         with numpy.load(path) as file:
             there = {name: file[name].shape for name in file.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f'snapshot {path} is damaged ({error}); delete it to start '
-                         'anew') from None
-    for name, value in sorted(here.items()):
-        if there.get(name) != value.shape:
-            raise ValueError(
-                f'snapshot {path} is of another network or optimizer: {name} has shape '
-                f'{value.shape} here, {there.get(name, "no entry")} there')
-    try:
-        chainer.serializers.load_npz(path, trainer)
-    except KeyError as error:
-        before = chainer.serializers.NpzDeserializer(here, strict=False)
-        trainer.updater.serialize(before['updater'])
-        raise ValueError(f'snapshot {path} was made with other arguments of fit: it lacks '
-                         f'{error}') from None
+            arguments_there = str(file['extensions/RunState/arguments'])
+    except (EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f'snapshot {path} is damaged or none of fit ({error}); delete it to '
+                         'start anew') from None
+    if arguments_there != arguments:
+        raise ValueError(f'snapshot {path} is of a run with {arguments_there}; this one is with '
+                         f'{arguments}')
+    serializer = chainer.serializers.DictionarySerializer()
+    trainer.updater.get_optimizer('main').target.serialize(serializer['updater']['model:main'])
+    for name, value in sorted(serializer.target.items()):
+        if there.get(name) != numpy.shape(value):
+            raise ValueError(f'snapshot {path} is of another network: {name} has shape '
+                             f'{numpy.shape(value)} here, {there.get(name, "no entry")} there')
+    chainer.serializers.load_npz(path, trainer)

@@ -82,7 +82,7 @@ def load_mnist_arrays(part):
 def _read_idx(name):
     path = _find(name)
     _, sha256, shape = FILES[name]
-    way_out = (f'delete it and run again to download it' if path.parent != LOCAL_FOLDER else
+    way_out = ('delete it and run again to download it' if path.parent != LOCAL_FOLDER else
                f"restore it with 'git checkout -- data/mnist/{name}', "
                'or delete it and run again to download it')
     try:
@@ -115,11 +115,14 @@ def _download(name, folder):
     failures = []
     for mirror in MIRRORS:
         try:
-            # pooch writes to a temporary file and moves it into place once its
-            # sha256 is right, so neither a crash nor a second process is seen.
-            return pathlib.Path(pooch.retrieve(
-                mirror + name, known_hash='sha256:' + FILES[name][0], fname=name, path=folder,
-                downloader=pooch.HTTPDownloader(progressbar=True, timeout=30)))
+            # Moved into place once its sha256 is right, so that neither a crash nor a
+            # second process leaves or meets half a file.
+            mine = pooch.retrieve(
+                mirror + name, known_hash='sha256:' + FILES[name][0], path=folder,
+                fname=f'{name}.{os.getpid()}',
+                downloader=pooch.HTTPDownloader(progressbar=True, timeout=30))
+            os.replace(mine, cached)
+            return cached
         except (OSError, ValueError) as error:
             failures.append(f'{mirror}: {error}')
     raise OSError(f'MNIST: {name} could not be downloaded. Put the file into {folder} by hand, '

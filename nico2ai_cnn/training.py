@@ -3,7 +3,6 @@
 import contextlib
 import math
 import pathlib
-import tempfile
 
 import chainer
 import chainer.functions as F
@@ -14,39 +13,9 @@ from chainer.dataset import concat_examples
 from chainer.training import extensions
 
 from nico2ai_cnn import _checks, _snapshot
+from nico2ai_cnn._device import choose_device
 from nico2ai_cnn._interrupt import StopBetweenSteps
 from nico2ai_cnn._progress import Progress
-
-
-def choose_device(device='auto'):
-    """Returns the Chainer device to compute on.
-
-    Args:
-        device: ``'auto'`` (a GPU where CuPy finds one, else the CPU), ``'cpu'``,
-            ``'gpu'``, or what ``chainer.get_device`` takes, such as ``'@cupy:0'``.
-
-    Raises:
-        RuntimeError: If a GPU is asked for where there is none.
-    """
-    no_gpu = _why_no_gpu()
-    if isinstance(device, str) and device == 'auto':
-        device = 'cpu' if no_gpu else 'gpu'
-    wants_gpu = 'cupy' in str(device) or device == 'gpu' or (
-        isinstance(device, int) and device >= 0)
-    if wants_gpu and no_gpu:
-        raise RuntimeError(f'device {device!r} needs a GPU, and there is none for CuPy '
-                           f"({no_gpu}); use device='auto' or 'cpu'")
-    return chainer.get_device({'cpu': '@numpy', 'gpu': '@cupy:0'}.get(device, device))
-
-
-def _why_no_gpu():
-    cuda = chainer.backends.cuda
-    if not cuda.available:
-        return 'CuPy is not installed or does not import'
-    try:
-        return None if cuda.cupy.cuda.runtime.getDeviceCount() else 'CUDA counts 0 devices'
-    except cuda.cupy.cuda.runtime.CUDARuntimeError as error:
-        return str(error)
 
 
 def fit(model, train, test=None, *, epochs=5, batch_size=128, optimizer=None, decay=True,
@@ -66,8 +35,10 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, optimizer=None, de
         test: The same; measured after each epoch. Never used for training.
         epochs (int): How often each training example is seen.
         batch_size (int): Examples per step.
-        optimizer (chainer.Optimizer): ``Adam(alpha=0.003)`` by default.
-        decay (bool): Whether the step size falls linearly to 0 over the run.
+        optimizer (chainer.Optimizer): ``Adam(alpha=0.003)`` by default. One that is
+            set up for this model already keeps its hooks and frozen layers.
+        decay (bool): Whether the step size (``lr`` or ``alpha``) falls linearly to 0
+            over the run; the optimizer has its own again afterwards.
         device: See :func:`choose_device`.
         seed (int): Fixes the order of examples and Chainer's dropout.
         snapshot: Path of an ``.npz`` file, written after each epoch, that holds
@@ -86,10 +57,13 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, optimizer=None, de
             a shape that the model rejects, a label out of range, a snapshot
             of another network.
         FloatingPointError: If the loss becomes NaN or infinite; names the step,
-            and the model keeps the weights from before it.
+            and the model keeps the parameters from before it.
         FileExistsError: If ``snapshot`` exists and ``resume`` is False.
         RuntimeError: If a GPU is asked for where there is none.
     """
+    _checks.link('model', model)
+    optimizer = chainer.optimizers.Adam(alpha=0.003) if optimizer is None else optimizer
+    step_size = _checks.step_size(optimizer, decay)
     _checks.positive_int('epochs', epochs)
     _checks.positive_int('batch_size', batch_size)
     device = choose_device(device)
@@ -104,47 +78,60 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, optimizer=None, de
         raise ValueError('resume=True needs snapshot, the path of the file to go on from')
 
     classifier = model if isinstance(model, L.Classifier) else L.Classifier(model)
+    if not classifier.compute_accuracy:
+        raise ValueError('model must be a Classifier with compute_accuracy=True')
     classifier.to_device(device)
-    n_class = _probe(classifier.predictor, train, 'train')
-    if test is not None:
-        _probe(classifier.predictor, test, 'test')
-    optimizer = optimizer or chainer.optimizers.Adam(alpha=0.003)
-    optimizer.setup(classifier)
-
-    order = numpy.random.RandomState(seed)
-    iterator = chainer.iterators.SerialIterator(
-        train, min(batch_size, len(train)), shuffle=None,
-        order_sampler=chainer.iterators.ShuffleOrderSampler(order))
-    updater = training.updaters.StandardUpdater(
-        iterator, optimizer, device=device,
-        converter=_checks.label_checking_converter(n_class, 'train'),
-        loss_func=lambda x, t: _finite_loss(classifier, x, t, updater))
-    n_step = math.ceil(epochs * len(train) / iterator.batch_size)
     stop = StopBetweenSteps()
+    with _seeded(seed, device), stop:
+        n_class = _probe(classifier.predictor, train, 'train')
+        if test is not None:
+            _probe(classifier.predictor, test, 'test')
+            _checks.labels(numpy.array([int(t) for _, t in test]), n_class, 'test')
+        if model in (optimizer.target, getattr(optimizer.target, 'predictor', None)):
+            optimizer.target = classifier
+        else:
+            optimizer.setup(classifier)
 
-    # Chainer's LogReport insists on writing a file: let it be a temporary one.
-    with tempfile.TemporaryDirectory() as out, _seeded(seed, device), stop:
+        order = numpy.random.RandomState(seed)
+        iterator = chainer.iterators.SerialIterator(
+            train, min(batch_size, len(train)), shuffle=None,
+            order_sampler=chainer.iterators.ShuffleOrderSampler(order))
+        updater = training.updaters.StandardUpdater(
+            iterator, optimizer, device=device,
+            converter=_checks.label_checking_converter(n_class, 'train'),
+            loss_func=lambda x, t: _finite_loss(classifier, x, t, updater))
         trainer = training.Trainer(
-            updater, stop_trigger=lambda trainer: stop.asked or updater.epoch >= epochs, out=out)
+            updater, stop_trigger=lambda trainer: stop.asked or updater.epoch >= epochs, out='.')
+        n_step = math.ceil(epochs * len(train) / iterator.batch_size)
+
         if decay:
-            attribute = 'alpha' if hasattr(optimizer, 'alpha') else 'lr'
             trainer.extend(extensions.LinearShift(
-                attribute, (getattr(optimizer, attribute), 0.), (0, n_step)))
+                step_size, (getattr(optimizer, step_size), 0.), (0, n_step)))
         if test is not None:
             trainer.extend(_test_extension(classifier, test))
-        log = extensions.LogReport()
+        log = extensions.LogReport(log_name=None)  # it writes no file then
         trainer.extend(log)
         if progress:
-            trainer.extend(Progress(epochs, n_step, log, with_test=test is not None))
-        trainer.extend(_snapshot.RandomState(order), trigger=lambda trainer: False)
+            trainer.extend(Progress(epochs, n_step, log, with_test=test is not None),
+                           trigger=lambda trainer: True)
+        arguments = (f'{len(train)} examples in batches of {iterator.batch_size}, '
+                     f'{type(optimizer).__name__}, decay={decay}, '
+                     f'{"with" if test else "without"} a test set')
+        trainer.extend(_snapshot.RunState(order, arguments), trigger=lambda trainer: False)
         if snapshot is not None:
             trainer.extend(training.make_extension(trigger=(1, 'epoch'), priority=-100)(
                 lambda trainer: _snapshot.save(snapshot, trainer)), name='snapshot')
-            if snapshot.exists():
-                _snapshot.load(snapshot, trainer)
-        trainer.run(show_loop_exception_msg=False)
-        if stop.asked and snapshot is not None:
-            _snapshot.save(snapshot, trainer)
+
+        initial_step_size = getattr(optimizer, step_size, None)
+        try:
+            if snapshot is not None and snapshot.exists():
+                _snapshot.load(snapshot, trainer, arguments)
+            trainer.run(show_loop_exception_msg=False)
+            if stop.asked and snapshot is not None:
+                _snapshot.save(snapshot, trainer)
+        finally:
+            if decay:
+                setattr(optimizer, step_size, initial_step_size)
     if stop.asked:
         print(f'Stopped after step {updater.iteration} of {n_step}; '
               'the model keeps what it has learnt.')
@@ -162,6 +149,7 @@ def predict(model, x, batch_size=500):
     Raises:
         ValueError: If ``x`` is empty.
     """
+    _checks.link('model', model)
     _checks.positive_int('batch_size', batch_size)
     if len(x) == 0:
         raise ValueError('x is empty; wanted at least one image')
@@ -170,7 +158,11 @@ def predict(model, x, batch_size=500):
     with chainer.using_config('train', False), chainer.no_backprop_mode():
         for start in range(0, len(x), batch_size):
             batch = predictor.device.send(x[start:start + batch_size])
-            logits.append(chainer.backends.cuda.to_cpu(predictor(batch).array))
+            y = predictor(batch)
+            if not isinstance(y, chainer.Variable):
+                raise TypeError('the model must return logits, a Variable of shape (N, n_class); '
+                                f'it returned {type(y).__name__}')
+            logits.append(chainer.backends.cuda.to_cpu(y.array))
     return numpy.concatenate(logits)
 
 
@@ -183,15 +175,18 @@ def evaluate(model, data, batch_size=500):
         batch_size (int): How many images are computed at a time.
 
     Returns:
-        dict: ``'loss'``, the mean softmax cross entropy in nats, and
+        dict: ``'loss'``, the mean softmax cross entropy in nats (also where a
+        Classifier was trained with another loss), and
         ``'accuracy'`` in [0, 1].
 
     Raises:
         ValueError, TypeError: If the data set is empty, holds something else than
             ``(x, t)``, or a label out of range.
     """
-    x, t = concat_examples(_checks.as_dataset('data', data)[:])
+    data = _checks.as_dataset('data', data)
+    x, t = concat_examples([data[i] for i in range(len(data))])
     logits = predict(model, x, batch_size)
+    t = chainer.backends.cuda.to_cpu(t).astype(numpy.int32)
     _checks.labels(t, logits.shape[1], 'data')
     with chainer.no_backprop_mode():
         return {'loss': float(F.softmax_cross_entropy(logits, t).array),
@@ -202,7 +197,7 @@ def _probe(predictor, data, name):
     """Runs one example through the model, so that what does not fit fails early."""
     x = data[0][0]
     try:
-        logits = predict(predictor, numpy.asarray(x)[None])
+        logits = predict(predictor, x[None])
     except chainer.utils.type_check.InvalidType as error:
         reason = ' '.join(str(error).split())
         raise ValueError(f'{name}: the model rejects an image of shape {x.shape} and dtype '
@@ -210,6 +205,9 @@ def _probe(predictor, data, name):
     if logits.ndim != 2:
         raise ValueError(f'{name}: the model must return logits of shape (N, n_class); for one '
                          f'image it returned {logits.shape}')
+    for path, param in predictor.namedparams():
+        if not param.is_initialized:
+            raise ValueError(f'the model never uses {path} in forward; remove that layer or use it')
     return logits.shape[1]
 
 
@@ -218,7 +216,7 @@ def _finite_loss(classifier, x, t, updater):
     if not numpy.isfinite(float(loss.array)):
         raise FloatingPointError(
             f'the loss became {float(loss.array)} at step {updater.iteration + 1} (epoch '
-            f'{int(updater.previous_epoch_detail or 0) + 1}); the model keeps the weights from before this step. A smaller '
+            f'{int(updater.previous_epoch_detail or 0) + 1}); the model keeps the parameters from before this step. A smaller '
             'step size often helps; look for NaN in the images too')
     return loss
 
@@ -238,7 +236,8 @@ def _seeded(seed, device):
     before = numpy.random.get_state()
     numpy.random.seed(seed)
     if device.xp is not numpy:
-        device.xp.random.seed(seed)
+        with chainer.using_device(device):
+            device.xp.random.seed(seed)
     try:
         yield
     finally:

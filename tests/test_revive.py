@@ -87,8 +87,9 @@ def test_chainer_missing():
         importlib.util.find_spec = lambda name, *a: None if name == 'chainer' else find_spec(name, *a)
         import nico2ai_cnn
         '''
-    assert last_line(code) == ('ImportError: Chainer is not installed; install it with: pip install '
-                               '--build-constraint build-constraints.txt chainer==7.8.1')
+    assert last_line(code) == (
+        "ImportError: Chainer is not installed; install it with: pip install 'setuptools<81' wheel "
+        '&& pip install --no-build-isolation chainer==7.8.1')
 
 
 def test_another_chainer(tmp_path):

@@ -10,7 +10,10 @@ import chainer.links as L
 import numpy as np
 import pytest
 
-from nico2ai_cnn import links, training
+from nico2ai_cnn import _device, links, training
+
+
+X, T = np.zeros((4, 1, 28, 28), np.float32), np.array([0, 1, 2, 3])
 
 
 class Dropping(chainer.Chain):
@@ -25,6 +28,15 @@ class Dropping(chainer.Chain):
         return self.mlp(F.dropout(x, 0.3))
 
 
+class Cluttered(links.MLP):
+    """Has a layer that nothing calls, so that it never learns its size."""
+
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.unused = L.Linear(None, 3)
+
+
 def weights(model):
     return np.concatenate([param.array.ravel() for param in model.params()])
 
@@ -36,7 +48,7 @@ def interrupt_after(model, n_step):
     def counting(x):
         calls.append(1)
         if chainer.config.train and sum(calls) == n_step:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return forward(x)
 
     model.forward = counting
@@ -105,10 +117,53 @@ def test_fit_equals_a_plain_chainer_loop(digits):
 
 
 @pytest.mark.parametrize('optimizer, attribute', [
-    (chainer.optimizers.Adam(0.01), 'alpha'), (chainer.optimizers.MomentumSGD(0.01), 'lr')])
-def test_the_step_size_falls_to_zero(digits, optimizer, attribute):
-    training.fit(links.MLP(), digits[0], epochs=2, optimizer=optimizer, progress=False)
-    assert getattr(optimizer, attribute) == 0
+    (chainer.optimizers.Adam(0.01), 'alpha'), (chainer.optimizers.MomentumSGD(0.01), 'lr'),
+    (chainer.optimizers.RMSprop(0.01), 'lr')])
+def test_the_step_size_falls_to_zero_and_is_restored(digits, optimizer, attribute):
+    seen = []
+
+    class Watched(links.MLP):
+        def forward(self, x):
+            if chainer.config.train:
+                seen.append(getattr(optimizer, attribute))
+            return super().forward(x)
+
+    training.fit(Watched(), digits[0], epochs=2, batch_size=100, optimizer=optimizer, progress=False)
+    np.testing.assert_allclose(seen, 0.01 * (1 - np.arange(12) / 12))
+    assert getattr(optimizer, attribute) == 0.01
+
+
+def test_an_optimizer_that_is_set_up_keeps_its_hooks_and_frozen_layers(digits):
+    model = links.MLP()
+    optimizer = chainer.optimizers.SGD(0.1).setup(model)
+    calls = []
+    optimizer.add_hook(calls.append, name='counter')
+    model.fc1.disable_update()
+    first, second = model.fc1.W.array.copy(), model.fc2.W.array.copy()
+    training.fit(model, digits[0], epochs=1, optimizer=optimizer, progress=False)
+    training.fit(model, digits[0], epochs=1, optimizer=optimizer, progress=False)
+    assert len(calls) == 2 * 5
+    np.testing.assert_array_equal(model.fc1.W.array, first)
+    assert not np.array_equal(model.fc2.W.array, second)
+
+
+def test_lazy_layers_are_reproducible_too(digits):
+    models = [chainer.Sequential(L.Linear(None, 10)) for _ in range(2)]
+    for model in models:
+        training.fit(model, digits[0], epochs=1, progress=False)
+    np.testing.assert_array_equal(weights(models[0]), weights(models[1]))
+
+
+def test_unsigned_labels_and_plain_data_sets(digits):
+    class Plain:
+        def __len__(self):
+            return 100
+
+        def __getitem__(self, i):
+            return digits[0][0][i], np.uint8(digits[0][1][i])
+
+    log = training.fit(links.MLP(), Plain(), Plain(), epochs=1, progress=False)
+    assert 0 <= log[0]['validation/main/accuracy'] <= 1
 
 
 def test_same_arguments_same_weights_and_the_global_generator_is_left_alone(digits):
@@ -195,21 +250,25 @@ class TestSnapshotErrors:
     def test_of_another_network(self, digits, path):
         model = links.LeNet()
         before = weights(model)
-        with pytest.raises(ValueError, match='is of another network or optimizer: .*no entry there'):
+        with pytest.raises(ValueError, match='is of another network: .*no entry there'):
             training.fit(model, digits[0], snapshot=path, resume=True, progress=False)
         np.testing.assert_array_equal(weights(model), before)
 
-    def test_with_other_arguments(self, digits, tmp_path):
-        path = tmp_path / 'snapshot.npz'
-        training.fit(links.MLP(), digits[0], epochs=1, snapshot=path, decay=False, progress=False)
+    @pytest.mark.parametrize('arguments, what', [
+        ({'decay': False}, 'decay=False'), ({'batch_size': 7}, 'in batches of 7'),
+        ({'optimizer': chainer.optimizers.SGD(0.1)}, 'SGD'), ({'test': (X, T)}, 'with a test set')])
+    def test_with_other_arguments(self, digits, path, arguments, what):
         model = links.MLP()
         before = weights(model)
-        with pytest.raises(ValueError, match='made with other arguments of fit: it lacks .*LinearShift'):
-            training.fit(model, digits[0], snapshot=path, resume=True, progress=False)
+        with pytest.raises(ValueError, match='is of a run with 600 examples in batches of 128, Adam, '
+                                             f'decay=True, without a test set; .*{what}'):
+            training.fit(model, digits[0], snapshot=path, resume=True, progress=False, **arguments)
         np.testing.assert_array_equal(weights(model), before)
 
-
-X, T = np.zeros((4, 1, 28, 28), np.float32), np.array([0, 1, 2, 3])
+    def test_with_more_epochs_or_without_progress_is_fine(self, digits, path, capsys):
+        log = training.fit(links.MLP(), digits[0], epochs=2, snapshot=path, resume=True)
+        assert [entry['epoch'] for entry in log] == [1, 2]
+        assert len(capsys.readouterr().out.splitlines()) == 2
 
 
 @pytest.mark.parametrize('train, error, message', [
@@ -236,6 +295,8 @@ def test_bad_training_data(train, error, message):
 def test_bad_test_data():
     with pytest.raises(ValueError, match='test is empty'):
         training.fit(links.MLP(), (X, T), (X[:0], T[:0]))
+    with pytest.raises(ValueError, match='test: label 10 is out of range'):
+        training.fit(links.MLP(), (X, T), (X, T + 7))
     with pytest.raises(ValueError, match='data: label 10 is out of range'):
         training.evaluate(links.MLP(), (X, T + 9))
     with pytest.raises(ValueError, match='x is empty'):
@@ -247,6 +308,24 @@ def test_models_that_do_not_fit():
         training.fit(chainer.Sequential(L.Convolution2D(3, 4, 3)), (X, T))
     with pytest.raises(ValueError, match=r'must return logits of shape \(N, n_class\)'):
         training.fit(chainer.Sequential(L.Convolution2D(1, 4, 3)), (X, T))
+
+
+@pytest.mark.parametrize('model, arguments, error, message', [
+    (lambda x: x, {}, TypeError, 'model must be a chainer.Chain; got function'),
+    (chainer.Sequential(lambda x: (x, x)), {}, TypeError, 'must return logits.*it returned tuple'),
+    (links.MLP(), {'optimizer': 'adam'}, TypeError, "optimizer must be a chainer.Optimizer.*got 'adam'"),
+    (links.MLP(), {'optimizer': chainer.optimizers.AdaDelta()}, ValueError, 'pass decay=False'),
+    (Cluttered(), {}, ValueError, 'the model never uses /unused/W in forward')])
+def test_unusable_models_and_optimizers(model, arguments, error, message):
+    with pytest.raises(error, match=message):
+        training.fit(model, (X, T), **arguments)
+
+
+def test_classifier_without_accuracy():
+    classifier = L.Classifier(links.MLP())
+    classifier.compute_accuracy = False
+    with pytest.raises(ValueError, match='compute_accuracy=True'):
+        training.fit(classifier, (X, T))
 
 
 @pytest.mark.parametrize('name', ['epochs', 'batch_size'])
@@ -272,7 +351,7 @@ def test_a_loss_that_is_not_a_number_names_the_step_and_keeps_the_weights(bad, d
     np.testing.assert_array_equal(weights(model), weights(reference))
 
 
-@pytest.mark.skipif(training._why_no_gpu() is None, reason='there is a GPU here')
+@pytest.mark.skipif(_device.why_no_gpu() is None, reason='there is a GPU here')
 @pytest.mark.parametrize('device', ['gpu', '@cupy:0', 0])
 def test_gpu_where_there_is_none(device):
     with pytest.raises(RuntimeError, match="needs a GPU, and there is none.*use device='auto' or 'cpu'"):
@@ -282,15 +361,15 @@ def test_gpu_where_there_is_none(device):
 def test_choose_device():
     assert str(training.choose_device('cpu')) == '@numpy'
     assert str(training.choose_device('@numpy')) == '@numpy'
-    expected = '@numpy' if training._why_no_gpu() else '@cupy:0'
+    expected = '@numpy' if _device.why_no_gpu() else '@cupy:0'
     assert str(training.choose_device()) == expected
 
 
 @pytest.mark.skipif(not hasattr(os, 'openpty'), reason='needs a pseudo terminal')
 def test_bar_in_a_terminal():
     code = ('import numpy as np; from nico2ai_cnn import links, training;'
-            'x = np.random.rand(2000, 1, 28, 28).astype("f");'
-            'training.fit(links.MLP(), (x, np.zeros(2000, int)), epochs=2, batch_size=4)')
+            'x = np.random.rand(200, 1, 28, 28).astype("f");'
+            'training.fit(links.MLP(), (x, np.zeros(200, int)), epochs=2, batch_size=2)')
     parent, child = os.openpty()
     process = subprocess.Popen([sys.executable, '-c', code], stderr=child, stdout=subprocess.PIPE,
                                text=True)
@@ -299,5 +378,5 @@ def test_bar_in_a_terminal():
     os.close(child)
     os.close(parent)
     assert process.returncode == 0
-    assert 'epoch 1/2' in bar and 'epoch 2/2' in bar and '/1000' in bar
+    assert 'epoch 1/2' in bar and 'epoch 2/2' in bar and '/200' in bar
     assert len(out.splitlines()) == 3

@@ -1,0 +1,34 @@
+"""Which device to compute on."""
+
+import chainer
+
+
+def choose_device(device='auto'):
+    """Returns the Chainer device to compute on.
+
+    Args:
+        device: ``'auto'`` (a GPU where CuPy finds one, else the CPU), ``'cpu'``,
+            ``'gpu'``, or what ``chainer.get_device`` takes, such as ``'@cupy:0'``.
+
+    Raises:
+        RuntimeError: If a GPU is asked for where there is none.
+    """
+    no_gpu = why_no_gpu()
+    if isinstance(device, str) and device == 'auto':
+        device = 'cpu' if no_gpu else 'gpu'
+    wants_gpu = 'cupy' in str(device) or device == 'gpu' or (
+        isinstance(device, int) and device >= 0)
+    if wants_gpu and no_gpu:
+        raise RuntimeError(f'device {device!r} needs a GPU, and there is none for CuPy '
+                           f"({no_gpu}); use device='auto' or 'cpu'")
+    return chainer.get_device({'cpu': '@numpy', 'gpu': '@cupy:0'}.get(device, device))
+
+
+def why_no_gpu():
+    cuda = chainer.backends.cuda
+    if not cuda.available:
+        return 'CuPy is not installed or does not import'
+    try:
+        return None if cuda.cupy.cuda.runtime.getDeviceCount() else 'CUDA counts 0 devices'
+    except Exception as error:  # no driver, another CUDA: whatever CuPy says
+        return str(error)

@@ -41,6 +41,20 @@ def weights(model):
     return np.concatenate([param.array.ravel() for param in model.params()])
 
 
+@pytest.fixture(autouse=True)
+def python_handles_ctrl_c():
+    """A job in the background starts with Ctrl-C ignored; these tests need it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_where_ctrl_c_is_ignored_it_stays_ignored(digits):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    log = training.fit(interrupt_after(Dropping(), 3), digits[0], epochs=1, progress=False)
+    assert log[-1]['iteration'] == 5 and signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+
 def interrupt_after(model, n_step):
     """Returns the model with a forward that sends Ctrl-C during step n_step."""
     forward, calls = model.forward, []

@@ -86,7 +86,8 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, optimizer=None, de
         n_class = _probe(classifier.predictor, train, 'train')
         if test is not None:
             _probe(classifier.predictor, test, 'test')
-            _checks.labels(numpy.array([int(t) for _, t in test]), n_class, 'test')
+            labels = [int(test[i][1]) for i in range(len(test))]
+            _checks.labels(numpy.array(labels), n_class, 'test')
         if model in (optimizer.target, getattr(optimizer.target, 'predictor', None)):
             optimizer.target = classifier
         else:
@@ -116,13 +117,13 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, optimizer=None, de
                            trigger=lambda trainer: True)
         arguments = (f'{len(train)} examples in batches of {iterator.batch_size}, '
                      f'{type(optimizer).__name__}, decay={decay}, '
-                     f'{"with" if test else "without"} a test set')
+                     f'{"without" if test is None else "with"} a test set')
         trainer.extend(_snapshot.RunState(order, arguments), trigger=lambda trainer: False)
         if snapshot is not None:
             trainer.extend(training.make_extension(trigger=(1, 'epoch'), priority=-100)(
                 lambda trainer: _snapshot.save(snapshot, trainer)), name='snapshot')
 
-        initial_step_size = getattr(optimizer, step_size, None)
+        initial_step_size = getattr(optimizer, step_size) if decay else None
         try:
             if snapshot is not None and snapshot.exists():
                 _snapshot.load(snapshot, trainer, arguments)

@@ -161,6 +161,12 @@ def test_an_optimizer_that_is_set_up_keeps_its_hooks_and_frozen_layers(digits):
     assert not np.array_equal(model.fc2.W.array, second)
 
 
+def test_an_optimizer_without_step_size(digits):
+    log = training.fit(links.MLP(), digits[0], epochs=1, optimizer=chainer.optimizers.AdaDelta(),
+                       decay=False, progress=False)
+    assert len(log) == 1
+
+
 def test_lazy_layers_are_reproducible_too(digits):
     models = [chainer.Sequential(L.Linear(None, 10)) for _ in range(2)]
     for model in models:

@@ -25,6 +25,7 @@ def choose_device(device='auto'):
 
 
 def why_no_gpu():
+    """Returns the reason why CuPy cannot compute here, or None where it can."""
     cuda = chainer.backends.cuda
     if not cuda.available:
         return 'CuPy is not installed or does not import'

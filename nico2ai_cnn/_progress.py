@@ -37,7 +37,8 @@ class Progress(training.Extension):
         self._in_notebook = _in_notebook()
         self._bar = tqdm(total=self._n_step, initial=trainer.updater.iteration, unit='step',
                          leave=False, file=_NotebookLine() if self._in_notebook else None,
-                         ncols=79, nrows=20, mininterval=0.5, disable=False if self._in_notebook else None)
+                         ncols=79, nrows=20, mininterval=0.5,
+                         disable=False if self._in_notebook else None)
         self._describe(trainer)
         self._print('epoch  ' + ''.join(f'{name:>12}' for name, _, _ in self._columns)
                     + f'{"seconds":>10}')

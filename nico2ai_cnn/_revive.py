@@ -42,7 +42,8 @@ def revive():
     if not any(isinstance(finder, _PkgResourcesLender) for finder in sys.meta_path):
         sys.meta_path.insert(0, _PkgResourcesLender())
     with _lend_environment_check(), _lend_sctypes():
-        import chainer  # NOQA
+        import chainer
+    _expect_version(chainer.__version__)  # a source tree has no metadata to read before
     _adapt_numpy_users()
     _adapt_pad_sequence()
     _adapt_cupy_without_cudnn()
@@ -64,9 +65,12 @@ def _check_version():
     if importlib.util.find_spec('chainer') is None:
         raise ImportError(f'Chainer is not installed; install it with: {INSTALL_COMMAND}')
     try:
-        version = importlib.metadata.version('chainer')
+        _expect_version(importlib.metadata.version('chainer'))
     except importlib.metadata.PackageNotFoundError:
-        return  # a source tree on the path: import will tell
+        pass
+
+
+def _expect_version(version):
     if version != CHAINER_VERSION:
         raise ImportError(f'Chainer {version} is installed, this course needs '
                           f'{CHAINER_VERSION}; install it with: {INSTALL_COMMAND}')

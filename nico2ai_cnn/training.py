@@ -217,8 +217,8 @@ def _finite_loss(classifier, x, t, updater):
     if not numpy.isfinite(float(loss.array)):
         raise FloatingPointError(
             f'the loss became {float(loss.array)} at step {updater.iteration + 1} (epoch '
-            f'{int(updater.previous_epoch_detail or 0) + 1}); the model keeps the parameters from before this step. A smaller '
-            'step size often helps; look for NaN in the images too')
+            f'{int(updater.previous_epoch_detail or 0) + 1}); the model keeps the parameters from '
+            'before this step. A smaller step size often helps; look for NaN in the images too')
     return loss
 
 

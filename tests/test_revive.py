@@ -102,6 +102,12 @@ def test_another_chainer(tmp_path):
     assert line.startswith('ImportError: Chainer 6.0.0 is installed, this course needs 7.8.1')
 
 
+def test_another_chainer_without_metadata(monkeypatch):
+    monkeypatch.setattr(chainer, '__version__', '7.9.0')
+    with pytest.raises(ImportError, match='Chainer 7.9.0 is installed, this course needs 7.8.1'):
+        _revive.revive()
+
+
 @pytest.mark.skipif(hasattr(np, 'sctypes'), reason='plain import chainer works on NumPy 1')
 def test_chainer_half_imported():
     code = '''

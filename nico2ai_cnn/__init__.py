@@ -1,10 +1,12 @@
-"""A course on convolutional networks in Chainer. Importing it revives Chainer."""
+"""A course on convolutional networks in Chainer. Importing it revives Chainer and makes it fast."""
 
 from nico2ai_cnn import _revive
 
 _revive.revive()
 
-from nico2ai_cnn import datasets, links, training  # NOQA: E402  (Chainer comes first)
+from nico2ai_cnn import cpu, datasets, links, training  # NOQA: E402  (Chainer comes first)
 
-__all__ = ['datasets', 'links', 'training']
+cpu.install()
+
+__all__ = ['cpu', 'datasets', 'links', 'training']
 __version__ = '0.1.0'

@@ -1,0 +1,71 @@
+"""Chainer on the CPU, fast: the only folder that replaces Chainer's own CPU paths.
+
+:func:`install` puts a compiled kernel before each method of Chainer that is listed in
+``_patches.py``. A kernel answers for float32 arrays in ordinary memory; for
+everything else, and while ``chainer.config.use_compiled_cpu`` is ``'never'``,
+Chainer's own method runs. Kernels are compiled at their first use, and kept on disk.
+"""
+
+import functools
+import importlib
+import importlib.util
+import os
+import threading
+
+import chainer
+
+from nico2ai_cnn.cpu._patches import PATCHES
+
+_VARIABLE = 'CHAINER_USE_COMPILED_CPU'
+_loading = threading.Lock()
+
+
+def install():
+    """Puts the kernels before Chainer's methods; harmless when repeated.
+
+    ``chainer.config.use_compiled_cpu`` begins as what the environment variable
+    ``CHAINER_USE_COMPILED_CPU`` says: ``'auto'`` (the default) or ``'never'``.
+    """
+    if hasattr(chainer.global_config, 'use_compiled_cpu'):
+        return
+    chainer.global_config.use_compiled_cpu = os.environ.get(_VARIABLE, 'auto')
+    for node, method, adapter in PATCHES:
+        setattr(node, method, _kernel_first(getattr(node, method), adapter))
+
+
+def is_used():
+    """Returns whether the kernels are switched on and Numba is there to compile them.
+
+    Raises:
+        ValueError: If ``chainer.config.use_compiled_cpu`` is something else than
+            ``'auto'`` or ``'never'``.
+    """
+    setting = chainer.config.use_compiled_cpu
+    if setting == 'auto':
+        return _has_numba()
+    if setting != 'never':
+        raise ValueError("chainer.config.use_compiled_cpu (environment variable "
+                         f"{_VARIABLE}) must be 'auto' or 'never'; got {setting!r}")
+    return False
+
+
+def compile_kernels():
+    """Compiles all kernels, or loads them from where they were kept."""
+    with _loading:
+        return importlib.import_module('nico2ai_cnn.cpu._adapters')
+
+
+@functools.lru_cache(maxsize=None)
+def _has_numba():
+    return all(importlib.util.find_spec(name) for name in ('numba', 'threadpoolctl'))
+
+
+def _kernel_first(original, adapter):
+    @functools.wraps(original)
+    def method(self, *args, **kwargs):
+        if is_used():
+            result = getattr(compile_kernels(), adapter)(self, *args, **kwargs)
+            if result is not NotImplemented:
+                return result
+        return original(self, *args, **kwargs)
+    return method

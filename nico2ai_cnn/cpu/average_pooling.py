@@ -1,0 +1,67 @@
+"""Average pooling in two dimensions; the padding counts as zeros, as in Chainer."""
+
+import numpy
+from numba import uintp
+
+from nico2ai_cnn.cpu import pool
+from nico2ai_cnn.cpu._columns import inside
+from nico2ai_cnn.cpu._compile import kernel
+
+_PLANES = 'float32[:,:,::1]'
+
+
+def forward(x, out_size, ksize, stride, pad):
+    """Returns the means ``(N, C, out_h, out_w)`` of the windows of x ``(N, C, H, W)``.
+
+    ``out_size``, ``ksize``, ``stride`` and ``pad`` are pairs, vertical and horizontal.
+    """
+    y = numpy.zeros((*x.shape[:2], *out_size), 'f')
+    pool.run(_forward, x.shape[0] * x.shape[1], _planes(x), _planes(y),
+             (*ksize, *stride, *pad), microseconds=y.size * ksize[0] * ksize[1] / 1_000)
+    return y
+
+
+def backward(gy, in_size, ksize, stride, pad):
+    """Returns the gradient ``(N, C, H, W)``: each of gy is shared out over its window."""
+    gx = numpy.zeros((*gy.shape[:2], *in_size), 'f')
+    pool.run(_backward, gy.shape[0] * gy.shape[1], _planes(gy), _planes(gx),
+             (*ksize, *stride, *pad), microseconds=gy.size * ksize[0] * ksize[1] / 1_000)
+    return gx
+
+
+def _planes(array):
+    return array.reshape(-1, *array.shape[2:])
+
+
+@kernel(f'void(int64, int64, {_PLANES}, {_PLANES}, UniTuple(int64, 6))')
+def _forward(start, stop, x, y, geometry):
+    kh, kw, sy, sx, ph, pw = geometry
+    _, height, width = x.shape
+    out_h, out_w = y.shape[1:]
+    for plane in range(start, stop):
+        for oy in range(out_h):
+            total = y[plane, oy]
+            for ky in range(max(0, ph - oy * sy), min(kh, height + ph - oy * sy)):
+                row = x[plane, oy * sy - ph + ky]
+                for kx in range(kw):
+                    low, high = inside(kx - pw, sx, width, out_w)
+                    for i in range(low, high):
+                        total[i] += row[uintp(i * sx + kx - pw)]
+            for i in range(out_w):
+                total[i] /= numpy.float32(kh * kw)
+
+
+@kernel(f'void(int64, int64, {_PLANES}, {_PLANES}, UniTuple(int64, 6))')
+def _backward(start, stop, gy, gx, geometry):
+    kh, kw, sy, sx, ph, pw = geometry
+    _, height, width = gx.shape
+    out_h, out_w = gy.shape[1:]
+    for plane in range(start, stop):
+        for oy in range(out_h):
+            for ky in range(max(0, ph - oy * sy), min(kh, height + ph - oy * sy)):
+                row = gx[plane, oy * sy - ph + ky]
+                for kx in range(kw):
+                    low, high = inside(kx - pw, sx, width, out_w)
+                    for i in range(low, high):
+                        row[uintp(i * sx + kx - pw)] += (
+                            gy[plane, oy, i] / numpy.float32(kh * kw))

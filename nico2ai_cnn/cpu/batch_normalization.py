@@ -1,0 +1,83 @@
+"""Batch normalisation over (N, H, W), or over N, of a float32 batch."""
+
+import math
+
+import numpy
+
+from nico2ai_cnn.cpu import pool
+from nico2ai_cnn.cpu._compile import kernel
+
+_BATCH = 'float32[:,:,::1]'
+_LINE = 'float32[::1]'
+
+
+def forward(x, gamma, beta, eps):
+    """Returns y like x, and mean, variance and 1 / standard deviation per channel ``(C,)``.
+
+    Args:
+        x (numpy.ndarray): ``(N, C, H, W)`` or ``(N, C)``, contiguous.
+        gamma, beta: ``(C,)``.
+        eps (float): Added to the variance.
+    """
+    y = numpy.empty(x.shape, 'f')
+    mean, var, inv_std = (numpy.empty(gamma.shape, 'f') for _ in range(3))
+    pool.run(_forward, len(gamma), _flat(x), gamma, beta, eps, _flat(y), mean, var, inv_std,
+             microseconds=x.size / 2_000)
+    return y, mean, var, inv_std
+
+
+def backward(x, gamma, gy, mean, inv_std):
+    """Returns the gradients with respect to x, gamma and beta."""
+    gx = numpy.empty(x.shape, 'f')
+    ggamma, gbeta = numpy.empty(gamma.shape, 'f'), numpy.empty(gamma.shape, 'f')
+    pool.run(_backward, len(gamma), _flat(x), gamma, _flat(gy), mean, inv_std, _flat(gx),
+             ggamma, gbeta, microseconds=x.size / 2_000)
+    return gx, ggamma, gbeta
+
+
+def _flat(array):
+    return array.reshape(array.shape[0], array.shape[1], -1)
+
+
+@kernel(f'void(int64, int64, {_BATCH}, {_LINE}, {_LINE}, float64, {_BATCH}, '
+        f'{_LINE}, {_LINE}, {_LINE})', fastmath={'contract', 'reassoc'})
+def _forward(start, stop, x, gamma, beta, eps, y, mean, var, inv_std):
+    n_value = x.shape[0] * x.shape[2]
+    for c in range(start, stop):
+        total = 0.
+        for n in range(len(x)):
+            for value in x[n, c]:
+                total += value
+        average = total / n_value
+        total = 0.
+        for n in range(len(x)):
+            for value in x[n, c]:
+                total += (value - average) ** 2
+        mean[c], var[c] = average, total / n_value
+        inv_std[c] = 1 / math.sqrt(total / n_value + eps)
+        factor = gamma[c] * inv_std[c]
+        for n in range(len(x)):
+            of, to = x[n, c], y[n, c]
+            for i in range(len(of)):
+                to[i] = (of[i] - mean[c]) * factor + beta[c]
+
+
+@kernel(f'void(int64, int64, {_BATCH}, {_LINE}, {_BATCH}, {_LINE}, {_LINE}, {_BATCH}, '
+        f'{_LINE}, {_LINE})', fastmath={'contract', 'reassoc'})
+def _backward(start, stop, x, gamma, gy, mean, inv_std, gx, ggamma, gbeta):
+    n_value = x.shape[0] * x.shape[2]
+    for c in range(start, stop):
+        total, total_hat = 0., 0.
+        for n in range(len(x)):
+            values, g = x[n, c], gy[n, c]
+            for i in range(len(g)):
+                total += g[i]
+                total_hat += g[i] * (values[i] - mean[c])
+        ggamma[c], gbeta[c] = total_hat * inv_std[c], total
+        shift = numpy.float32(total / n_value)
+        slope = numpy.float32(total_hat * inv_std[c] * inv_std[c] / n_value)
+        factor = gamma[c] * inv_std[c]
+        for n in range(len(x)):
+            values, g, to = x[n, c], gy[n, c], gx[n, c]
+            for i in range(len(g)):
+                to[i] = factor * (g[i] - shift - (values[i] - mean[c]) * slope)

@@ -1,0 +1,206 @@
+"""Convolution: the output, and its gradients with respect to x, W and b.
+
+Each kernel unrolls a tile of the input into columns (im2col), small enough to stay
+in the processor's cache, and leaves the sums of products to BLAS; Chainer unrolls the
+whole batch into memory instead. A tile is some rows of the output, for some channels.
+See Chellapilla, Puri and Simard, "High Performance Convolutional Neural Networks for
+Document Processing", 2006.
+"""
+
+import numpy
+
+from nico2ai_cnn.cpu import _blas, _columns, pool
+from nico2ai_cnn.cpu._compile import kernel
+
+_TILE_COLUMNS = 1024        # output positions in a tile
+_TILE_BYTES = 512 * 1024    # a tile's columns in memory: half of a common L2 cache
+
+
+def forward(x, W, b, out_size, geometry, groups):
+    """Returns the convolution ``(N, out_channels, out_h, out_w)`` of a batch.
+
+    Args:
+        x (numpy.ndarray): ``(N, in_channels, H, W)``, float32 and contiguous, as all here.
+        W: ``(out_channels, in_channels / groups, kh, kw)``.
+        b: ``(out_channels,)``, or None.
+        out_size: ``(out_h, out_w)``.
+        geometry: ``(sy, sx, ph, pw, dy, dx)``, the stride, pad and dilation.
+        groups (int): How many parts the channels fall into.
+    """
+    y = numpy.empty((len(x), len(W), *out_size), 'f')
+    b = numpy.zeros(len(W), 'f') if b is None else b
+    rows, channels = _tile(W.shape, out_size)
+    n_tile = -(-out_size[0] // rows)
+    pool.run_blas(_forward, len(x) * n_tile, _blas.BLAS, x, W, b, y,
+                  rows, channels, groups, geometry, multiplications=y.size * W[0].size)
+    return y
+
+
+def grad_x(gy, W, in_size, geometry, groups):
+    """Returns the gradient ``(N, in_channels, H, W)`` with respect to x.
+
+    Args:
+        gy (numpy.ndarray): ``(N, out_channels, out_h, out_w)``.
+        W, geometry, groups: As for :func:`forward`.
+        in_size: ``(H, W)`` of x.
+    """
+    channels_per_group = W.shape[1]
+    gx = numpy.empty((len(gy), groups * channels_per_group, *in_size), 'f')
+    rows, channels = _tile(W.shape, gy.shape[2:])
+    if len(gy) < pool.n_threads():  # share out the channels where there are few images
+        channels = min(channels, -(-channels_per_group // pool.n_threads()))
+    n_block = -(-channels_per_group // channels)
+    pool.run_blas(_grad_x, len(gy) * groups * n_block, _blas.BLAS, gy, W, gx,
+                  rows, channels, groups, geometry, multiplications=gy.size * W[0].size)
+    return gx
+
+
+def grad_W(x, gy, W_shape, geometry, groups):
+    """Returns the gradients with respect to W and b: ``W_shape`` and ``(out_channels,)``."""
+    rows, channels = _tile(W_shape, gy.shape[2:])
+    sums = _room_for_sums(len(x), W_shape, groups)
+    pool.run_blas(_grad_W, len(x), _blas.BLAS, x, gy, *sums, *W_shape[2:], rows, channels,
+                  geometry, multiplications=gy.size * numpy.prod(W_shape[1:]))
+    return _add_up(*sums, W_shape)
+
+
+def backward(x, W, gy, geometry, groups):
+    """Returns all three gradients at once, with respect to x, W and b."""
+    if len(x) < pool.n_threads():
+        return (grad_x(gy, W, x.shape[2:], geometry, groups),
+                *grad_W(x, gy, W.shape, geometry, groups))
+    rows, channels = _tile(W.shape, gy.shape[2:])
+    sums = _room_for_sums(len(x), W.shape, groups)
+    gx = numpy.empty(x.shape, 'f')
+    pool.run_blas(_backward, len(x), _blas.BLAS, x, W, gy, gx, *sums, rows, channels,
+                  geometry, multiplications=2 * gy.size * W[0].size)
+    return gx, *_add_up(*sums, W.shape)
+
+
+def _room_for_sums(n_image, W_shape, groups):
+    """Every thread sums the gradients of W (transposed) and b over its own images."""
+    n_part = len(pool.split(n_image))
+    return (numpy.zeros((n_part, groups, numpy.prod(W_shape[1:]), W_shape[0] // groups), 'f'),
+            numpy.zeros((n_part, W_shape[0]), 'f'))
+
+
+def _add_up(gW, gb, W_shape):
+    return gW.sum(axis=0).swapaxes(1, 2).reshape(W_shape), gb.sum(axis=0)
+
+
+def _tile(W_shape, out_size):
+    """Returns how many output rows and how many channels of a group a tile has."""
+    _, channels, kh, kw = W_shape
+    out_h, out_w = out_size
+    rows = min(out_h, max(1, _TILE_COLUMNS // out_w))
+    return rows, min(channels, max(1, _TILE_BYTES // (4 * kh * kw * rows * out_w)))
+
+
+_ARRAY = 'float32[:,:,:,::1]'
+_GEOMETRY = 'UniTuple(int64, 6)'
+
+
+@kernel(f'void(int64, int64, {_blas.BLAS_TYPE}, {_ARRAY}, {_ARRAY}, float32[::1], {_ARRAY}, '
+        f'int64, int64, int64, {_GEOMETRY})')
+def _forward(start, stop, blas, x, W, b, y, rows, channels, groups, geometry):
+    out_per_group = len(W) // groups
+    in_per_group, kh, kw = W.shape[1:]
+    out_h, out_w = y.shape[2:]
+    n_tile = -(-out_h // rows)
+    W_flat = W.reshape(len(W), in_per_group * kh * kw)
+    y_flat = y.reshape(len(y), len(W), out_h * out_w)
+    col = numpy.empty(channels * kh * kw * rows * out_w, numpy.float32)
+    shifted = _columns.room_for_shifted(rows, out_w, kh, kw, geometry)
+    for item in range(start, stop):
+        n, tile = divmod(item, n_tile)
+        top, bottom = tile * rows, min(out_h, (tile + 1) * rows)
+        for o in range(len(W)):
+            for i in range(top * out_w, bottom * out_w):
+                y_flat[n, o, i] = b[o]
+        for group in range(groups):
+            out = slice(group * out_per_group, (group + 1) * out_per_group)
+            for c in range(0, in_per_group, channels):
+                n_channel = min(channels, in_per_group - c)
+                c_x = group * in_per_group + c
+                matrix = _columns.as_matrix(col, n_channel * kh * kw, (bottom - top) * out_w)
+                _columns.im2col(x[n, c_x:c_x + n_channel], matrix, shifted, top, bottom - top, out_w,
+                        kh, kw, geometry)
+                _blas.matmul(blas, W_flat[out, c * kh * kw:(c + n_channel) * kh * kw], matrix,
+                             1., y_flat[n, out, top * out_w:bottom * out_w])
+
+
+@kernel(f'void(int64, int64, {_blas.BLAS_TYPE}, {_ARRAY}, {_ARRAY}, {_ARRAY}, '
+        f'int64, int64, int64, {_GEOMETRY})')
+def _grad_x(start, stop, blas, gy, W, gx, rows, channels, groups, geometry):
+    out_per_group = len(W) // groups
+    in_per_group, kh, kw = W.shape[1:]
+    out_h, out_w = gy.shape[2:]
+    n_block = -(-in_per_group // channels)
+    W_flat = W.reshape(len(W), in_per_group * kh * kw)
+    gy_flat = gy.reshape(len(gy), len(W), out_h * out_w)
+    col = numpy.empty(channels * kh * kw * rows * out_w, numpy.float32)
+    shifted = _columns.room_for_shifted(rows, out_w, kh, kw, geometry)
+    for item in range(start, stop):
+        n, block = divmod(item, groups * n_block)
+        group, block = divmod(block, n_block)
+        c = block * channels
+        n_channel = min(channels, in_per_group - c)
+        c_x = group * in_per_group + c
+        out = slice(group * out_per_group, (group + 1) * out_per_group)
+        gx[n, c_x:c_x + n_channel] = 0
+        for top in range(0, out_h, rows):
+            bottom = min(out_h, top + rows)
+            matrix = _columns.as_matrix(col, n_channel * kh * kw, (bottom - top) * out_w)
+            _blas.matmul(blas, W_flat[out, c * kh * kw:(c + n_channel) * kh * kw].T,
+                         gy_flat[n, out, top * out_w:bottom * out_w], 0., matrix)
+            _columns.col2im(matrix, gx[n, c_x:c_x + n_channel], shifted, top, bottom - top, out_w,
+                    kh, kw, geometry)
+
+
+@kernel(f'void(int64, int64, {_blas.BLAS_TYPE}, {_ARRAY}, {_ARRAY}, {_ARRAY}, float32[:,::1], '
+        f'int64, int64, int64, int64, {_GEOMETRY})', fastmath={'contract', 'reassoc'})
+def _grad_W(start, stop, blas, x, gy, gW, gb, kh, kw, rows, channels, geometry):
+    n_part, groups, n_term, out_per_group = gW.shape
+    part = -(-start * n_part // len(x))
+    in_per_group = x.shape[1] // groups
+    out_h, out_w = gy.shape[2:]
+    gy_flat = gy.reshape(len(gy), gy.shape[1], out_h * out_w)
+    col = numpy.empty(channels * kh * kw * rows * out_w, numpy.float32)
+    shifted = _columns.room_for_shifted(rows, out_w, kh, kw, geometry)
+    transposing = n_term >= 100  # BLAS is faster then, by more than transposing takes
+    gy_memory = numpy.empty(out_per_group * rows * out_w if transposing else 0, numpy.float32)
+    for n in range(start, stop):
+        for o in range(gy.shape[1]):
+            gb[part, o] += gy_flat[n, o].sum()
+        for top in range(0, out_h, rows):
+            n_row = min(rows, out_h - top)
+            n_column = n_row * out_w
+            for group in range(groups):
+                gy_tile = gy_flat[n, group * out_per_group:(group + 1) * out_per_group,
+                                  top * out_w:top * out_w + n_column]
+                if transposing:
+                    gy_transposed = _columns.as_matrix(gy_memory, n_column, out_per_group)
+                    for o in range(out_per_group):
+                        of = gy_tile[o]
+                        for i in range(n_column):
+                            gy_transposed[i, o] = of[i]
+                for c in range(0, in_per_group, channels):
+                    n_channel = min(channels, in_per_group - c)
+                    c_x = group * in_per_group + c
+                    matrix = _columns.as_matrix(col, n_channel * kh * kw, n_column)
+                    _columns.im2col(x[n, c_x:c_x + n_channel], matrix, shifted, top, n_row,
+                                    out_w, kh, kw, geometry)
+                    sums = gW[part, group, c * kh * kw:(c + n_channel) * kh * kw]
+                    if transposing:
+                        _blas.matmul(blas, matrix, gy_transposed, 1., sums)
+                    else:
+                        _blas.matmul(blas, matrix, gy_tile.T, 1., sums)
+
+
+@kernel(f'void(int64, int64, {_blas.BLAS_TYPE}, {_ARRAY}, {_ARRAY}, {_ARRAY}, {_ARRAY}, {_ARRAY}, '
+        f'float32[:,::1], int64, int64, {_GEOMETRY})')
+def _backward(start, stop, blas, x, W, gy, gx, gW, gb, rows, channels, geometry):
+    groups, in_per_group = gW.shape[1], W.shape[1]
+    blocks = groups * -(-in_per_group // channels)
+    _grad_x(start * blocks, stop * blocks, blas, gy, W, gx, rows, channels, groups, geometry)
+    _grad_W(start, stop, blas, x, gy, gW, gb, W.shape[2], W.shape[3], rows, channels, geometry)

@@ -1,0 +1,64 @@
+"""The fully connected layer: ``y = x W^T + b`` and its gradients."""
+
+import numpy
+
+from nico2ai_cnn.cpu import _blas, pool
+from nico2ai_cnn.cpu._compile import kernel
+
+_MATRIX = 'float32[:,::1]'
+
+
+def forward(x, W, b):
+    """Returns ``(N, out_size)`` for x ``(N, in_size)``, W ``(out_size, in_size)`` and b or None."""
+    y = numpy.empty((len(x), len(W)), 'f')
+    b = numpy.zeros(len(W), 'f') if b is None else b
+    pool.run_blas(_forward, len(W), _blas.BLAS, x, W, b, y, multiplications=x.size * len(W))
+    return y
+
+
+def grad_x(gy, W):
+    """Returns the gradient ``(N, in_size)`` with respect to x."""
+    gx = numpy.empty((len(gy), W.shape[1]), 'f')
+    pool.run_blas(_grad_x, W.shape[1], _blas.BLAS, W, gy, gx,
+                  multiplications=gy.size * W.shape[1])
+    return gx
+
+
+def grad_W(x, gy):
+    """Returns the gradient ``(out_size, in_size)`` with respect to W."""
+    gW = numpy.empty((gy.shape[1], x.shape[1]), 'f')
+    pool.run_blas(_grad_W, x.shape[1], _blas.BLAS, x, gy, gW,
+                  multiplications=gy.size * x.shape[1])
+    return gW
+
+
+def backward(x, W, gy):
+    """Returns both gradients at once, with respect to x and W."""
+    gx, gW = numpy.empty(x.shape, 'f'), numpy.empty(W.shape, 'f')
+    pool.run_blas(_backward, x.shape[1], _blas.BLAS, x, W, gy, gx, gW,
+                  multiplications=2 * gy.size * x.shape[1])
+    return gx, gW
+
+
+@kernel(f'void(int64, int64, {_blas.BLAS_TYPE}, {_MATRIX}, {_MATRIX}, float32[::1], {_MATRIX})')
+def _forward(start, stop, blas, x, W, b, y):
+    for n in range(len(x)):
+        y[n, start:stop] = b[start:stop]
+    _blas.matmul(blas, x, W[start:stop].T, 1., y[:, start:stop])
+
+
+@kernel(f'void(int64, int64, {_blas.BLAS_TYPE}, {_MATRIX}, {_MATRIX}, {_MATRIX})')
+def _grad_x(start, stop, blas, W, gy, gx):
+    _blas.matmul(blas, gy, W[:, start:stop], 0., gx[:, start:stop])
+
+
+@kernel(f'void(int64, int64, {_blas.BLAS_TYPE}, {_MATRIX}, {_MATRIX}, {_MATRIX})')
+def _grad_W(start, stop, blas, x, gy, gW):
+    _blas.matmul(blas, gy.T, x[:, start:stop], 0., gW[:, start:stop])
+
+
+@kernel(f'void(int64, int64, {_blas.BLAS_TYPE}, {_MATRIX}, {_MATRIX}, {_MATRIX}, {_MATRIX}, '
+        f'{_MATRIX})')
+def _backward(start, stop, blas, x, W, gy, gx, gW):
+    _grad_x(start, stop, blas, W, gy, gx)
+    _grad_W(start, stop, blas, x, gy, gW)

@@ -1,0 +1,135 @@
+import chainer
+import chainer.functions as F
+import numpy
+import pytest
+from chainer import gradient_check
+from chainer.utils.conv import get_conv_outsize, get_deconv_outsize
+from hypothesis import assume, given, strategies as st
+
+from nico2ai_cnn.cpu import convolution
+from tests.cpu.compare import assert_same, both_ways, float32_arrays, property_test
+
+
+@st.composite
+def convolutions(draw, transposed=False):
+    """Arrays and keyword arguments of a convolution that Chainer accepts."""
+    small = st.integers(1, 3)
+    groups = draw(small)
+    in_channels, out_channels = groups * draw(small), groups * draw(small)
+    ksize, stride, dilate = ((draw(small), draw(small)) for _ in range(3))
+    pad = draw(st.integers(0, 2)), draw(st.integers(0, 2))
+    size = draw(st.integers(1, 11)), draw(st.integers(1, 11))
+    options = {'stride': stride, 'pad': pad, 'dilate': dilate, 'groups': groups}
+    if transposed:
+        out_size = [get_deconv_outsize(*a, d=d)
+                    for *a, d in zip(size, ksize, stride, pad, dilate)]
+        W_shape = in_channels, out_channels // groups, *ksize
+    else:
+        options['cover_all'] = draw(st.booleans())
+        out_size = [get_conv_outsize(*a, cover_all=options['cover_all'], d=d)
+                    for *a, d in zip(size, ksize, stride, pad, dilate)]
+        W_shape = out_channels, in_channels // groups, *ksize
+    assume(min(out_size) > 0)
+    arrays = [draw(float32_arrays((draw(st.integers(1, 5)), in_channels, *size))),
+              draw(float32_arrays(W_shape))]
+    if draw(st.booleans()):
+        arrays.append(draw(float32_arrays((out_channels,))))
+    return arrays, options
+
+
+@property_test
+@given(convolutions())
+def test_convolution_is_chainers(case):
+    arrays, options = case
+    assert_same(*both_ways(lambda *v: F.convolution_2d(*v, **options), arrays))
+
+
+@property_test
+@given(convolutions(transposed=True))
+def test_deconvolution_is_chainers(case):
+    arrays, options = case
+    assert_same(*both_ways(lambda *v: F.deconvolution_2d(*v, **options), arrays))
+
+
+@pytest.mark.parametrize('shape, W_shape, options', [
+    ((2, 3, 70, 70), (4, 3, 3, 3), {'pad': 1}),              # several tiles of rows
+    ((2, 300, 30, 31), (8, 300, 3, 3), {}),                  # several blocks of channels
+    ((1, 130, 40, 40), (70, 130, 5, 5), {'stride': 2}),      # one image, shared by channels
+    ((3, 64, 20, 20), (64, 8, 3, 3), {'groups': 8, 'pad': 1}),
+    ((2, 3, 67, 67), (96, 3, 11, 11), {'stride': 4}),        # AlexNet's first layer, smaller
+    ((2, 5, 9, 9), (7, 5, 1, 1), {}),
+])
+def test_convolution_of_large_arrays_is_chainers(shape, W_shape, options):
+    rng = numpy.random.RandomState(0)
+    arrays = [rng.randn(*s).astype('f') for s in (shape, W_shape, W_shape[:1])]
+    assert_same(*both_ways(lambda *v: F.convolution_2d(*v, **options), arrays))
+
+
+@pytest.mark.parametrize('value', [numpy.nan, numpy.inf, -numpy.inf])
+@pytest.mark.parametrize('where', [0, 1, 2])
+def test_nan_and_inf_pass_as_in_chainer(value, where):
+    rng = numpy.random.RandomState(0)
+    arrays = [rng.randn(*s).astype('f') for s in ((2, 2, 6, 6), (3, 2, 3, 3), (3,))]
+    arrays[where].flat[len(arrays[where].flat) // 2] = value
+    assert_same(*both_ways(lambda *v: F.convolution_2d(*v, pad=1), arrays))
+
+
+@pytest.mark.parametrize('required', [(0,), (1,), (2,), (0, 2), (1, 2), (0, 1)])
+def test_only_the_gradients_asked_for(required):
+    rng = numpy.random.RandomState(0)
+    arrays = [rng.randn(*s).astype('f') for s in ((2, 2, 6, 6), (3, 2, 3, 3), (3,))]
+    grads = []
+    for setting in ('never', 'auto'):
+        with chainer.using_config('use_compiled_cpu', setting):
+            inputs = [chainer.Variable(a, requires_grad=i in required)
+                      for i, a in enumerate(arrays)]
+            F.sum(F.convolution_2d(*inputs) ** 2).backward()
+        grads.append([v.grad for i, v in enumerate(inputs) if i in required])
+        assert all(v.grad is None for i, v in enumerate(inputs) if i not in required)
+    assert_same(*grads)
+
+
+@pytest.mark.parametrize('function', [F.convolution_2d, F.deconvolution_2d])
+def test_gradient_check_and_double_backward(function):
+    rng = numpy.random.RandomState(0)
+    x, W, b = (rng.uniform(-1, 1, s).astype('f') for s in ((2, 4, 5, 5), (4, 2, 3, 3), (4,)))
+    options = {'stride': 2, 'pad': 1, 'groups': 2}
+    y = function(x, W, b, **options)
+    gy = rng.uniform(-1, 1, y.shape).astype('f')
+    tolerance = {'atol': 5e-3, 'rtol': 5e-3, 'eps': 1e-2}
+    gradient_check.check_backward(lambda *v: function(*v, **options), (x, W, b), gy, **tolerance)
+    gradient_check.check_double_backward(
+        lambda *v: function(*v, **options), (x, W, b), gy,
+        [rng.uniform(-1, 1, a.shape).astype('f') for a in (x, W, b)], **tolerance)
+
+
+def test_double_backward_is_chainers():
+    rng = numpy.random.RandomState(0)
+    arrays = [rng.randn(*s).astype('f') for s in ((2, 2, 7, 7), (3, 2, 3, 3))]
+
+    def gradient_norm(x, W):
+        y = F.max_pooling_2d(F.relu(F.convolution_2d(x, W)), 2)
+        gx, = chainer.grad([F.sum(y ** 2)], [x], enable_double_backprop=True)
+        return F.sum(gx ** 2)
+
+    assert_same(*both_ways(gradient_norm, arrays))
+
+
+def test_float64_and_empty_batches_are_left_to_chainer(monkeypatch):
+    for name in ('forward', 'grad_x', 'grad_W', 'backward'):
+        monkeypatch.setattr(convolution, name, None)
+    rng = numpy.random.RandomState(0)
+    x, W = chainer.Variable(rng.randn(2, 2, 5, 5)), rng.randn(3, 2, 3, 3)
+    y = F.convolution_2d(x, W)
+    y.grad = y.array
+    y.backward()
+    assert x.grad.dtype == numpy.float64
+    assert F.convolution_2d(numpy.zeros((0, 2, 5, 5), 'f'), W.astype('f')).shape == (0, 3, 3, 3)
+
+
+def test_errors_stay_chainers():
+    x, W = numpy.zeros((1, 2, 5, 5), 'f'), numpy.zeros((3, 4, 3, 3), 'f')
+    with pytest.raises(chainer.utils.type_check.InvalidType):
+        F.convolution_2d(x, W)
+    with pytest.raises(RuntimeError, match='Height in the output should be positive'):
+        F.convolution_2d(x, numpy.zeros((3, 2, 7, 3), 'f'))

@@ -3,7 +3,9 @@ import matplotlib.pyplot
 import numpy as np
 import pytest
 
-import nico2ai_cnn  # NOQA: F401  (revives Chainer before a test imports it)
+import nico2ai_cnn  # (revives Chainer before a test imports it)
+
+nico2ai_cnn.cpu.compile_kernels()  # here, so that no notebook shows that it happens
 
 matplotlib.use('Agg')
 

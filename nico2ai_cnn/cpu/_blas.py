@@ -25,49 +25,34 @@ def _blocks():
 #: Where SciPy's sgemm is, and how it is used best. They are handed to the kernels as
 #: numbers, for a compiled kernel is kept on disk, and an address holds for one process only.
 BLAS = (get_cython_function_address('scipy.linalg.cython_blas', 'sgemm'), *_blocks())
+_N, _T = ord('N'), ord('T')
 BLAS_TYPE = 'UniTuple(int64, 4)'
 
 
 @intrinsic
-def _call_sgemm(typingctx, address, transa, transb, m, n, k, a, lda, b, ldb, beta, c, ldc):
-    """Calls Fortran's sgemm (column-major, all arguments by reference), alpha = 1."""
-    signature = types.void(address, transa, transb, m, n, k, a, lda, b, ldb, beta, c, ldc)
+def _call_sgemm(typingctx, sgemm, transa, transb, m, n, k, a, lda, b, ldb, beta, c, ldc):
+    """Calls Fortran's sgemm, alpha = 1; addresses and all else come as numbers."""
+    signature = types.void(sgemm, transa, transb, m, n, k, a, lda, b, ldb, beta, c, ldc)
+    char, integer, real = ir.IntType(8), ir.IntType(32), ir.FloatType()
 
     def codegen(context, builder, signature, args):
         def by_reference(value, llvm_type):
-            if isinstance(llvm_type, ir.IntType):
+            if llvm_type is not real:
                 value = builder.trunc(value, llvm_type)
-            pointer = cgutils.alloca_once(builder, llvm_type)
-            builder.store(value, pointer)
-            return pointer
+            return cgutils.alloca_once_value(builder, value)
 
-        def data(position):
-            array = context.make_array(signature.args[position])(
-                context, builder, args[position])
-            return builder.bitcast(array.data, ir.FloatType().as_pointer())
-
-        char, integer, real = ir.IntType(8), ir.IntType(32), ir.FloatType()
-        alpha = cgutils.alloca_once_value(builder, ir.Constant(real, 1.))
-        pointers = [
-            by_reference(args[1], char), by_reference(args[2], char),
-            *(by_reference(args[i], integer) for i in (3, 4, 5)),
-            alpha, data(6), by_reference(args[7], integer),
-            data(8), by_reference(args[9], integer),
-            by_reference(args[10], real), data(11), by_reference(args[12], integer)]
+        sgemm, transa, transb, m, n, k, a, lda, b, ldb, beta, c, ldc = args
+        a, b, c = (builder.inttoptr(address, real.as_pointer()) for address in (a, b, c))
+        pointers = [by_reference(transa, char), by_reference(transb, char),
+                    by_reference(m, integer), by_reference(n, integer), by_reference(k, integer),
+                    by_reference(ir.Constant(real, 1.), real), a, by_reference(lda, integer),
+                    b, by_reference(ldb, integer),
+                    by_reference(beta, real), c, by_reference(ldc, integer)]
         function_type = ir.FunctionType(ir.VoidType(), [p.type for p in pointers])
-        function = builder.inttoptr(args[0], function_type.as_pointer())
-        builder.call(function, pointers)
+        builder.call(builder.inttoptr(sgemm, function_type.as_pointer()), pointers)
         return context.get_dummy_value()
 
     return signature, codegen
-
-
-@helper
-def _order(matrix):
-    """Returns BLAS's letter for "rows are contiguous or not", and the leading dimension."""
-    if matrix.strides[1] == 4:
-        return ord('N'), max(matrix.strides[0] // 4, matrix.shape[1])
-    return ord('T'), max(matrix.strides[1] // 4, matrix.shape[0])
 
 
 @helper
@@ -75,6 +60,26 @@ def _even(n, most, multiple):
     """Returns the size, a multiple of ``multiple``, of the fewest even parts of n."""
     size = -(-n // -(-n // most))
     return -(-size // multiple) * multiple
+
+
+@helper
+def _multiply(blas, m, n, k, a, lda, trans_a, b, ldb, trans_b, beta, c, ldc):
+    """The product block by block, from the matrices' addresses and row lengths."""
+    sgemm, most_m, most_n, most_k = blas
+    if trans_b and not trans_a:  # the one kind that OpenBLAS always packs
+        most_m, most_n, most_k = m, n, k
+    m_block, n_block, k_block = _even(m, most_m, 4), _even(n, most_n, 16), _even(k, most_k, 1)
+    for column in range(0, n, n_block):
+        for term in range(0, k, k_block):
+            b_at = b + 4 * (column * ldb + term if trans_b else term * ldb + column)
+            for row in range(0, m, m_block):
+                a_at = a + 4 * (term * lda + row if trans_a else row * lda + term)
+                # Fortran sees each matrix transposed, and (a b)^T = b^T a^T.
+                _call_sgemm(sgemm, _T if trans_b else _N, _T if trans_a else _N,
+                            min(n_block, n - column), min(m_block, m - row),
+                            min(k_block, k - term), b_at, ldb, a_at, lda,
+                            numba.float32(beta if term == 0 else 1),
+                            c + 4 * (row * ldc + column), ldc)
 
 
 @helper
@@ -88,22 +93,11 @@ def matmul(blas, a, b, beta, c):
         beta (float): 0 to write ``c``, 1 to add to it.
         c: ``(m, n)`` with contiguous rows.
     """
-    sgemm, most_m, most_n, most_k = blas
     m, k = a.shape
     n = b.shape[1]
-    if b.strides[1] != 4 and a.strides[1] == 4:  # the one kind that OpenBLAS always packs
-        most_m, most_n, most_k = m, n, k
-    m_block, n_block, k_block = _even(m, most_m, 4), _even(n, most_n, 16), _even(k, most_k, 1)
-    for column in range(0, n, n_block):
-        columns = slice(column, min(n, column + n_block))
-        for term in range(0, k, k_block):
-            terms = slice(term, min(k, term + k_block))
-            for row in range(0, m, m_block):
-                rows = slice(row, min(m, row + m_block))
-                a_, b_, c_ = a[rows, terms], b[terms, columns], c[rows, columns]
-                trans_a, lda = _order(a_)
-                trans_b, ldb = _order(b_)
-                # Fortran sees each matrix transposed, and (a b)^T = b^T a^T.
-                _call_sgemm(sgemm, trans_b, trans_a, c_.shape[1], c_.shape[0], a_.shape[1],
-                            b_, ldb, a_, lda, numba.float32(beta if term == 0 else 1), c_,
-                            max(c_.strides[0] // 4, c_.shape[1]))
+    trans_a, trans_b = a.strides[1] != 4, b.strides[1] != 4
+    lda = max(a.strides[0] // 4, k) if not trans_a else max(a.strides[1] // 4, m)
+    ldb = max(b.strides[0] // 4, n) if not trans_b else max(b.strides[1] // 4, k)
+    _multiply(blas, m, n, k, numba.int64(a.ctypes.data), lda, trans_a,
+              numba.int64(b.ctypes.data), ldb, trans_b, beta,
+              numba.int64(c.ctypes.data), max(c.strides[0] // 4, n))

@@ -171,7 +171,10 @@ def _grad_W(start, stop, blas, x, gy, gW, gb, kh, kw, rows, channels, geometry):
     gy_memory = numpy.empty(out_per_group * rows * out_w if transposing else 0, numpy.float32)
     for n in range(start, stop):
         for o in range(gy.shape[1]):
-            gb[part, o] += gy_flat[n, o].sum()
+            total = numpy.float32(0)
+            for value in gy_flat[n, o]:
+                total += value
+            gb[part, o] += total
         for top in range(0, out_h, rows):
             n_row = min(rows, out_h - top)
             n_column = n_row * out_w

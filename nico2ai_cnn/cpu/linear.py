@@ -43,7 +43,8 @@ def backward(x, W, gy):
 @kernel(f'void(int64, int64, {_blas.BLAS_TYPE}, {_MATRIX}, {_MATRIX}, float32[::1], {_MATRIX})')
 def _forward(start, stop, blas, x, W, b, y):
     for n in range(len(x)):
-        y[n, start:stop] = b[start:stop]
+        for o in range(start, stop):
+            y[n, o] = b[o]
     _blas.matmul(blas, x, W[start:stop].T, 1., y[:, start:stop])
 
 

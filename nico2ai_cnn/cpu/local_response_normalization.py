@@ -40,7 +40,8 @@ def _flat(array):
 @helper
 def _sum_channels(terms, half, c, total):
     """Writes the sum of ``terms`` over the channels next to c into ``total``."""
-    total[:] = terms[c]
+    for i in range(len(total)):
+        total[i] = terms[c, i]
     for other in range(max(0, c - half), min(len(terms), c + half + 1)):
         if other != c:
             for i in range(len(total)):

@@ -1,0 +1,128 @@
+import os
+import pathlib
+import subprocess
+import sys
+
+import chainer
+import chainer.functions as F
+import numpy
+import pytest
+
+from nico2ai_cnn import cpu
+from nico2ai_cnn.cpu import _compile, elementwise
+from nico2ai_cnn.cpu._patches import PATCHES
+
+
+def run_python(code, **environment):
+    return subprocess.run([sys.executable, '-c', code], check=True, capture_output=True,
+                          text=True, env={**os.environ, **environment})
+
+
+def counting(monkeypatch):
+    calls = []
+    original = elementwise.relu
+    monkeypatch.setattr(elementwise, 'relu', lambda x: calls.append(1) or original(x))
+    return calls
+
+
+def test_config_switches_the_kernels(monkeypatch):
+    calls = counting(monkeypatch)
+    x = numpy.ones((2, 2), 'f')
+    for setting, expected in (('auto', 1), ('never', 1), ('auto', 2)):
+        with chainer.using_config('use_compiled_cpu', setting):
+            F.relu(x)
+        assert len(calls) == expected
+
+
+def test_an_unknown_setting_is_refused():
+    with chainer.using_config('use_compiled_cpu', 'always'):
+        with pytest.raises(ValueError, match="use_compiled_cpu.*'auto' or 'never'; got 'always'"):
+            F.relu(numpy.ones((2, 2), 'f'))
+
+
+@pytest.mark.parametrize('setting', ['auto', 'never'])
+def test_the_environment_variable_sets_the_config(setting):
+    code = ('import nico2ai_cnn, chainer, sys\n'
+            'import chainer.functions as F, numpy\n'
+            'F.relu(numpy.ones(3, "f"))\n'
+            'print(chainer.config.use_compiled_cpu, "numba" in sys.modules)')
+    output = run_python(code, CHAINER_USE_COMPILED_CPU=setting).stdout.split()
+    assert output == [setting, str(setting == 'auto')]
+
+
+def test_importing_the_package_does_not_import_numba():
+    output = run_python('import nico2ai_cnn, sys; print("numba" in sys.modules)').stdout
+    assert output.strip() == 'False'
+
+
+def test_without_numba_chainers_own_path_runs(monkeypatch):
+    calls = counting(monkeypatch)
+    monkeypatch.setattr(cpu, '_has_numba', lambda: False)
+    with chainer.using_config('use_compiled_cpu', 'auto'):
+        assert not cpu.is_used()
+        F.relu(numpy.ones((2, 2), 'f'))
+    assert not calls
+
+
+def test_installing_twice_changes_nothing():
+    before = [getattr(node, method) for node, method, _ in PATCHES]
+    cpu.install()
+    assert [getattr(node, method) for node, method, _ in PATCHES] == before
+
+
+def test_every_patch_has_its_adapter():
+    adapters = cpu.compile_kernels()
+    for node, method, adapter in PATCHES:
+        assert callable(getattr(adapters, adapter))
+        assert getattr(node, method).__wrapped__.__module__.startswith('chainer.')
+
+
+def test_compiling_is_announced_once_and_kept(tmp_path):
+    code = 'import nico2ai_cnn; import nico2ai_cnn.cpu.elementwise, nico2ai_cnn.cpu.adam'
+    first = run_python(code, NUMBA_CACHE_DIR=str(tmp_path))
+    assert first.stderr.count('compiling the CPU kernels') == 1 and not first.stdout
+    assert list(tmp_path.glob('kernels-*/**/*.nbc'))
+    assert not run_python(code, NUMBA_CACHE_DIR=str(tmp_path)).stderr
+
+
+def test_the_cache_moves_where_it_can_be_written(monkeypatch, tmp_path):
+    package = pathlib.Path(_compile.__file__).parent
+    monkeypatch.setattr(_compile.config, 'CACHE_DIR', '')
+    assert _compile._cache_folder().parent == package / '__pycache__'
+    monkeypatch.setattr(_compile.pooch, 'os_cache', lambda name: tmp_path / 'home' / name)
+    monkeypatch.setattr(_compile.tempfile, 'gettempdir', lambda: str(tmp_path / 'tmp'))
+    refused = [package]
+    real = pathlib.Path.mkdir
+
+    def mkdir(path, *args, **kwargs):
+        if any(path.is_relative_to(folder) for folder in refused):
+            raise PermissionError(path)
+        real(path, *args, **kwargs)
+
+    monkeypatch.setattr(pathlib.Path, 'mkdir', mkdir)
+    assert _compile._cache_folder().parent == tmp_path / 'home' / 'nico2ai_cnn'
+    refused.append(tmp_path / 'home')
+    assert _compile._cache_folder().parent == tmp_path / 'tmp' / 'nico2ai_cnn'
+    refused.append(tmp_path)
+    assert _compile._cache_folder() is None
+
+
+def test_kernels_work_without_a_cache(tmp_path):
+    code = ('import numba, nico2ai_cnn\n'
+            'from nico2ai_cnn.cpu import _compile\n'
+            '_compile._CACHE_FOLDER = None\n'
+            'from nico2ai_cnn.cpu import elementwise\n'
+            'import numpy\n'
+            'print(elementwise.relu(numpy.array([-1, 2], "f")))')
+    assert run_python(code).stdout.strip() == '[0. 2.]'
+
+
+def test_a_debugging_chainer_still_finds_nan():
+    with chainer.using_config('debug', True), pytest.raises(RuntimeError, match='NaN'):
+        F.relu(numpy.array([[numpy.nan]], 'f'))
+
+
+def test_function_hooks_see_the_kernels():
+    with chainer.function_hooks.TimerHook() as hook:
+        F.max_pooling_2d(F.relu(numpy.ones((1, 1, 4, 4), 'f')), 2)
+    assert [name for name, _ in hook.call_history] == ['ReLU', 'MaxPoolingND']

@@ -36,6 +36,7 @@ ifneq ($(origin PYTHON),file)
 	@[ "$$($(BIN)/python $(VERSION) 2>/dev/null)" = "$$($(PYTHON) $(VERSION) 2>/dev/null)" ] || rm -f $(INSTALLED)
 endif
 	@$(MAKE) --no-print-directory $(INSTALLED)
+	@$(BIN)/python -m nico2ai_cnn.cpu
 
 $(INSTALLED): pyproject.toml build-constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

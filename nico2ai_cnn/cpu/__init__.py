@@ -60,11 +60,15 @@ def _has_numba():
     return all(importlib.util.find_spec(name) for name in ('numba', 'threadpoolctl'))
 
 
-def _kernel_first(original, adapter):
+def _kernel_first(original, name):
+    adapter = None
+
     @functools.wraps(original)
     def method(self, *args, **kwargs):
+        nonlocal adapter
         if is_used():
-            result = getattr(compile_kernels(), adapter)(self, *args, **kwargs)
+            adapter = adapter or getattr(compile_kernels(), name)
+            result = adapter(self, *args, **kwargs)
             if result is not NotImplemented:
                 return result
         return original(self, *args, **kwargs)

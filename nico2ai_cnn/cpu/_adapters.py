@@ -303,6 +303,20 @@ def softmax_cross_entropy_grad(node, inputs):
                             float(gloss) * node.coeff),
 
 
+def adam_update(rule, param):
+    # The update of each parameter without the contexts and hooks that it can do without.
+    hooks = rule._hookable._pre_update_hooks or rule._hookable._post_update_hooks
+    if hooks or rule.state is None or param._loss_scale is not None or param.layout is not None:
+        return NotImplemented
+    if not rule.enabled:
+        return None
+    rule.t += 1
+    if adam(rule, param) is NotImplemented:
+        rule.t -= 1
+        return NotImplemented
+    return None
+
+
 def adam(rule, param):
     hyperparam = rule.hyperparam
     arrays = param.array, param.grad, rule.state['m'], rule.state['v']

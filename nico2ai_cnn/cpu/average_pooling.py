@@ -1,11 +1,10 @@
 """Average pooling in two dimensions; the padding counts as zeros, as in Chainer."""
 
 import numpy
-from numba import uintp
 
 from nico2ai_cnn.cpu import pool
 from nico2ai_cnn.cpu._columns import inside
-from nico2ai_cnn.cpu._compile import kernel
+from nico2ai_cnn.cpu._compile import helper, kernel
 
 _PLANES = 'float32[:,:,::1]'
 
@@ -33,6 +32,12 @@ def _planes(array):
     return array.reshape(-1, *array.shape[2:])
 
 
+@helper
+def _add(to, to_stride, of, of_stride, n):
+    for i in range(n):
+        to[i * to_stride] += of[i * of_stride]
+
+
 @kernel(f'void(int64, int64, {_PLANES}, {_PLANES}, UniTuple(int64, 6))')
 def _forward(start, stop, x, y, geometry):
     kh, kw, sy, sx, ph, pw = geometry
@@ -40,15 +45,16 @@ def _forward(start, stop, x, y, geometry):
     out_h, out_w = y.shape[1:]
     for plane in range(start, stop):
         for oy in range(out_h):
-            total = y[plane, oy]
             for ky in range(max(0, ph - oy * sy), min(kh, height + ph - oy * sy)):
-                row = x[plane, oy * sy - ph + ky]
                 for kx in range(kw):
                     low, high = inside(kx - pw, sx, width, out_w)
-                    for i in range(low, high):
-                        total[i] += row[uintp(i * sx + kx - pw)]
+                    row = x[plane, oy * sy - ph + ky, low * sx + kx - pw:]
+                    if sx == 2:    # LLVM makes vectors of strides that it knows
+                        _add(y[plane, oy, low:], 1, row, 2, high - low)
+                    else:
+                        _add(y[plane, oy, low:], 1, row, sx, high - low)
             for i in range(out_w):
-                total[i] /= numpy.float32(kh * kw)
+                y[plane, oy, i] /= numpy.float32(kh * kw)
 
 
 @kernel(f'void(int64, int64, {_PLANES}, {_PLANES}, UniTuple(int64, 6))')
@@ -56,12 +62,16 @@ def _backward(start, stop, gy, gx, geometry):
     kh, kw, sy, sx, ph, pw = geometry
     _, height, width = gx.shape
     out_h, out_w = gy.shape[1:]
+    share = numpy.empty(out_w, numpy.float32)
     for plane in range(start, stop):
         for oy in range(out_h):
+            for i in range(out_w):
+                share[i] = gy[plane, oy, i] / numpy.float32(kh * kw)
             for ky in range(max(0, ph - oy * sy), min(kh, height + ph - oy * sy)):
-                row = gx[plane, oy * sy - ph + ky]
                 for kx in range(kw):
                     low, high = inside(kx - pw, sx, width, out_w)
-                    for i in range(low, high):
-                        row[uintp(i * sx + kx - pw)] += (
-                            gy[plane, oy, i] / numpy.float32(kh * kw))
+                    row = gx[plane, oy * sy - ph + ky, low * sx + kx - pw:]
+                    if sx == 2:
+                        _add(row, 2, share[low:], 1, high - low)
+                    else:
+                        _add(row, sx, share[low:], 1, high - low)

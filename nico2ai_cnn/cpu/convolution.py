@@ -115,8 +115,9 @@ def _forward(start, stop, blas, x, W, b, y, rows, channels, groups, geometry):
         n, tile = divmod(item, n_tile)
         top, bottom = tile * rows, min(out_h, (tile + 1) * rows)
         for o in range(len(W)):
-            for i in range(top * out_w, bottom * out_w):
-                y_flat[n, o, i] = b[o]
+            y_row, bias = y_flat[n, o, top * out_w:bottom * out_w], b[o]
+            for i in range(len(y_row)):
+                y_row[i] = bias
         for group in range(groups):
             out = slice(group * out_per_group, (group + 1) * out_per_group)
             for c in range(0, in_per_group, channels):
@@ -171,9 +172,10 @@ def _grad_W(start, stop, blas, x, gy, gW, gb, kh, kw, rows, channels, geometry):
     gy_memory = numpy.empty(out_per_group * rows * out_w if transposing else 0, numpy.float32)
     for n in range(start, stop):
         for o in range(gy.shape[1]):
+            of = gy_flat[n, o]
             total = numpy.float32(0)
-            for value in gy_flat[n, o]:
-                total += value
+            for i in range(len(of)):
+                total += of[i]
             gb[part, o] += total
         for top in range(0, out_h, rows):
             n_row = min(rows, out_h - top)

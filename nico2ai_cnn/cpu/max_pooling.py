@@ -63,6 +63,16 @@ def _is_better(value, best):
     return best == best and not value <= best
 
 
+@helper
+def _compare(row, stride, best, index, position):
+    """Takes over what is better at one position of a row of windows."""
+    for i in range(len(best)):
+        value = row[i * stride]
+        take = _is_better(value, best[i])
+        best[i] = value if take else best[i]
+        index[i] = position if take else index[i]
+
+
 @kernel(f'void(int64, int64, {_PLANES}, {_PLANES}, {_INDEXES}, UniTuple(int64, 6))')
 def _forward(start, stop, x, y, indexes, geometry):
     kh, kw, sy, sx, ph, pw = geometry
@@ -70,20 +80,21 @@ def _forward(start, stop, x, y, indexes, geometry):
     out_h, out_w = y.shape[1:]
     for plane in range(start, stop):
         for oy in range(out_h):
-            best, index = y[plane, oy], indexes[plane, oy]
             for i in range(out_w):
-                best[i] = -numpy.inf
-                index[i] = 0
+                y[plane, oy, i] = -numpy.inf
+                indexes[plane, oy, i] = 0
             for ky in range(max(0, ph - oy * sy), min(kh, height + ph - oy * sy)):
-                row = x[plane, oy * sy - ph + ky]
                 for kx in range(kw):
                     position = numpy.int32(ky * kw + kx)
                     low, high = inside(kx - pw, sx, width, out_w)
-                    for i in range(low, high):
-                        value = row[uintp(i * sx + kx - pw)]
-                        if _is_better(value, best[i]):
-                            best[i] = value
-                            index[i] = position
+                    row = x[plane, oy * sy - ph + ky, low * sx + kx - pw:]
+                    best, index = y[plane, oy, low:high], indexes[plane, oy, low:high]
+                    if sx == 1:    # LLVM makes vectors of strides that it knows
+                        _compare(row, 1, best, index, position)
+                    elif sx == 2:
+                        _compare(row, 2, best, index, position)
+                    else:
+                        _compare(row, sx, best, index, position)
 
 
 @kernel(f'void(int64, int64, {_PLANES}, {_PLANES}, {_INDEXES})')

@@ -1,0 +1,89 @@
+"""Chainer's side of the benchmark: stock, or with the course's kernels.
+
+Which of the two is decided by the environment variable CHAINER_USE_COMPILED_CPU.
+"""
+
+import time
+
+import nico2ai_cnn
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy as np
+from chainer.dataset import concat_examples
+
+from benchmarks import recipe
+from nico2ai_cnn import datasets, links, training
+
+
+class WideLeNet(chainer.Chain):
+    """LeNet with 20 and 50 maps and 500 units, as Caffe's example has it: 431,080 parameters."""
+
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.conv1 = L.Convolution2D(1, 20, 5)
+            self.conv2 = L.Convolution2D(20, 50, 5)
+            self.fc3 = L.Linear(800, 500)
+            self.fc4 = L.Linear(500, 10)
+
+    def forward(self, x):
+        h = F.max_pooling_2d(F.relu(self.conv1(x)), 2)
+        h = F.max_pooling_2d(F.relu(self.conv2(h)), 2)
+        return self.fc4(F.relu(self.fc3(h)))
+
+
+def describe():
+    kernels = 'with its kernels' if nico2ai_cnn.cpu.is_used() else 'stock'
+    return f'Chainer {chainer.__version__}, {kernels}, NumPy {np.__version__}'
+
+
+def network_step(name, batch_size):
+    """Returns a training step: forward, backward, Adam."""
+    network = {'wide': WideLeNet, 'small': links.LeNet}[name]()
+    optimizer = chainer.optimizers.Adam().setup(network)
+    rng = np.random.RandomState(0)
+    x = rng.rand(batch_size, 1, 28, 28).astype('f')
+    t = rng.randint(0, 10, batch_size).astype('i')
+
+    def step():
+        loss = F.softmax_cross_entropy(network(x), t)
+        network.cleargrads()
+        loss.backward()
+        optimizer.update()
+    return step
+
+
+def layer_step(in_channels, out_channels, size, ksize, stride, pad, groups, batch_size):
+    """Returns forward and backward of one convolution; a first layer needs no gradient of x."""
+    rng = np.random.RandomState(0)
+    x = chainer.Variable(rng.rand(batch_size, in_channels, size, size).astype('f'),
+                         requires_grad=in_channels != 3)
+    layer = L.Convolution2D(in_channels, out_channels, ksize, stride, pad, groups=groups)
+    gy = np.ones(layer(x).shape, 'f')
+
+    def step():
+        x.cleargrad()
+        layer.cleargrads()
+        y = layer(x)
+        y.grad = gy
+        y.backward()
+    return step
+
+
+def train_to_99(seed):
+    """Trains by the recipe; returns the seconds of training and the test accuracy."""
+    train, test = datasets.get_mnist(ndim=3)
+    x, t = concat_examples(train)
+    t = t.astype('i')
+    network = links.LeNet(rng=np.random.default_rng(seed))
+    optimizer = chainer.optimizers.Adam().setup(network)
+    start = time.perf_counter()
+    for indexes, alpha in recipe.steps(seed, len(x)):
+        optimizer.alpha = alpha
+        loss = F.softmax_cross_entropy(network(x[indexes]), t[indexes])
+        network.cleargrads()
+        loss.backward()
+        optimizer.update()
+    seconds = time.perf_counter() - start
+    return seconds, training.evaluate(network, test)['accuracy']

@@ -1,7 +1,9 @@
-"""Copying runs of numbers inside kernels, as fast as the C library does it."""
+"""Memory inside kernels: copying as fast as the C library, and waiting for a change."""
 
 from numba.core import cgutils, types
 from numba.extending import intrinsic
+
+from nico2ai_cnn.cpu._compile import kernel
 
 
 @intrinsic
@@ -22,3 +24,23 @@ def copy(typingctx, to, to_index, of, of_index, n):
         return context.get_dummy_value()
 
     return signature, codegen
+
+
+@intrinsic
+def _load_now(typingctx, numbers):
+    """Reads ``numbers[0]`` from memory, each time anew: another thread may have written it."""
+    signature = types.int64(numbers)
+
+    def codegen(context, builder, signature, args):
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        return builder.load_atomic(array.data, 'acquire', align=8)
+
+    return signature, codegen
+
+
+@kernel('void(int64[::1], int64, int64)')
+def wait_for_change(numbers, old, patience):
+    """Returns when ``numbers[0]`` is no longer ``old``, or ``patience`` looks later."""
+    for _ in range(patience):
+        if _load_now(numbers) != old:
+            return

@@ -6,10 +6,16 @@ import queue
 import threading
 
 import numba
+import numpy
 import threadpoolctl
 
-#: Waking another thread takes about 50 microseconds: less work is not worth sharing out.
-_WORTH_SHARING = 100
+from nico2ai_cnn.cpu._memory import wait_for_change
+
+# Waking a sleeping thread takes about 50 microseconds. Work that takes little more is not
+# worth sharing out, and a thread that is done stays awake for a while, watching for more.
+_WORTH_SHARING = 100        # microseconds
+_PATIENCE = 300_000         # looks at a number in memory: 0.1 to 0.3 ms
+_HEAD_START = 20_000        # looks, until who handed out the work has let go of Python's lock
 
 
 def n_threads():
@@ -30,59 +36,73 @@ def run(kernel, n_item, *args, microseconds):
         microseconds (float): Roughly how long one thread would take; where it is
             little, the calling thread does it alone.
     """
-    if microseconds < _WORTH_SHARING:
-        kernel(0, n_item, *args)
-        return
-    first, *others = split(n_item)
-    done = queue.SimpleQueue()
-    jobs = _jobs() if others else None
-    for part in others:
-        jobs.put((kernel, (*part, *args), done))
+    first, *others = split(n_item, microseconds)
+    if others:
+        pool, done = _pool(), queue.SimpleQueue()
+        finished = int(pool.finished[0])
+        for part in others:
+            pool.jobs.put((kernel, (*part, *args), done))
+        pool.handed_out += 1
     kernel(*first, *args)
-    errors = [done.get() for _ in others]
+    errors = []
+    for i in range(len(others)):
+        if done.empty():
+            wait_for_change(pool.finished, finished + i, _PATIENCE)
+        errors.append(done.get())
     for error in errors:
         if error is not None:
             raise error
 
 
-def run_blas(kernel, n_item, *args, multiplications):
+def run_blas(kernel, n_item, *args, microseconds):
     """The same for a kernel that calls BLAS, which uses one thread meanwhile.
 
     Its own threads and the pool's would fight over the cores.
     """
     with _one_blas_thread:
-        run(kernel, n_item, *args, microseconds=multiplications / 50_000)
+        run(kernel, n_item, *args, microseconds=microseconds)
 
 
-def split(n_item):
-    """Returns the ``(start, stop)`` of each thread's part of ``range(n_item)``."""
-    n = max(1, min(n_threads(), n_item))
+def split(n_item, microseconds):
+    """Returns the ``(start, stop)`` of each part of ``range(n_item)`` that :func:`run` makes."""
+    n = max(1, min(n_threads(), n_item)) if microseconds >= _WORTH_SHARING else 1
     bounds = [n_item * i // n for i in range(n + 1)]
     return list(zip(bounds, bounds[1:]))
 
 
-def _jobs():
-    """Returns the queue that the pool's threads take their work from."""
-    global _the_jobs
-    with _starting:
-        if _the_jobs is None:
-            _the_jobs = queue.SimpleQueue()
-            for i in range(1, n_threads()):
-                threading.Thread(target=_work, args=(_the_jobs,), daemon=True,
-                                 name=f'nico2ai_cnn-{i}').start()
-        return _the_jobs
+class _Pool:
+    """The threads besides the calling one, the queue of their work, and two counters."""
 
+    def __init__(self):
+        self.jobs = queue.SimpleQueue()
+        self.handed_out = numpy.zeros(1, 'int64')
+        self.finished = numpy.zeros(1, 'int64')
+        for i in range(1, n_threads()):
+            threading.Thread(target=self._work, daemon=True, name=f'nico2ai_cnn-{i}').start()
 
-def _work(jobs):
-    while True:
-        kernel, args, done = jobs.get()
-        try:
-            kernel(*args)
-        except BaseException as error:
+    def _work(self):
+        while True:
+            kernel, args, done = self.jobs.get()
+            seen = int(self.handed_out[0])
+            error = None
+            try:
+                kernel(*args)
+            except BaseException as caught:
+                error = caught
+            self.finished += 1
             done.put(error)
-        else:
-            done.put(None)
-        del kernel, args, done  # a waiting thread keeps no array alive
+            del kernel, args, done, error  # a waiting thread keeps no array alive
+            if self.jobs.empty():
+                wait_for_change(self.handed_out, seen, _PATIENCE)
+                wait_for_change(self.finished, int(self.finished[0]), _HEAD_START)
+
+
+def _pool():
+    global _the_pool
+    with _starting:
+        if _the_pool is None:
+            _the_pool = _Pool()
+        return _the_pool
 
 
 class _OneBlasThread:
@@ -123,14 +143,14 @@ class _OneBlasThread:
 
 
 def _forked():
-    # A forked child has the parent's queue without its threads, and perhaps a held lock.
-    global _the_jobs, _starting
-    _the_jobs, _starting = None, threading.Lock()
+    # A forked child has the parent's pool without its threads, and perhaps a held lock.
+    global _the_pool, _starting
+    _the_pool, _starting = None, threading.Lock()
     _one_blas_thread.forked()
 
 
 _one_blas_thread = _OneBlasThread()
-_the_jobs = None
+_the_pool = None
 _starting = threading.Lock()
 if hasattr(os, 'register_at_fork'):
     os.register_at_fork(after_in_child=_forked)

@@ -115,7 +115,7 @@ def test_blas_has_one_thread_inside_and_its_own_afterwards():
     before = blas_threads()
     seen = []
     pool.run_blas(lambda start, stop: seen.append((start, stop, blas_threads())), 10,
-                  multiplications=10 ** 9)
+                  microseconds=10 ** 6)
     assert sorted(seen)[0][0] == 0 and sorted(seen)[-1][1] == 10
     assert len(seen) == min(10, pool.n_threads())
     assert all(set(threads) == {1} for *_, threads in seen)
@@ -129,14 +129,14 @@ def test_an_error_in_any_part_reaches_the_caller():
             if start == failing:
                 raise MemoryError('no room')
         with pytest.raises(MemoryError, match='no room'):
-            pool.run_blas(kernel, pool.n_threads(), multiplications=10 ** 9)
+            pool.run_blas(kernel, pool.n_threads(), microseconds=10 ** 6)
     assert blas_threads() == before
     assert same_bits(gradients(), gradients())
 
 
 def test_parts_cover_all_items():
     for n_item in (1, 2, 3, 7, 100):
-        parts = pool.split(n_item)
+        parts = pool.split(n_item, microseconds=10 ** 6)
         assert [i for start, stop in parts for i in range(start, stop)] == list(range(n_item))
         assert len(parts) == min(n_item, pool.n_threads())
 

@@ -1,5 +1,6 @@
 # make lab    sets everything up in .venv and opens the course in JupyterLab
 # make test   sets everything up in .venv and runs every test, notebooks included
+# make benchmark   measures the README's figures, beside PyTorch's; BENCHMARKS='steps layers' picks some
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +11,7 @@ INSTALLED := $(VENV)/installed
 ROOT_ARGS := $(shell [ "$$(id -u)" != 0 ] || echo --allow-root)
 DISPLAY_ARGS := $(shell [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || echo --no-browser)
 
-.PHONY: lab test notebooks setup clean
+.PHONY: lab test notebooks benchmark setup clean
 
 lab: setup
 	$(BIN)/python -m jupyterlab $(ROOT_ARGS) $(DISPLAY_ARGS) $(LAB_ARGS) notebooks
@@ -27,6 +28,11 @@ notebooks: setup
 			"$$notebook" || exit 1; \
 	done
 
+# PyTorch is needed for this alone, so it is installed here, and only where there is none.
+benchmark: setup
+	$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/python -m pip install --quiet --build-constraint build-constraints.txt --editable '.[benchmark]'
+	$(BIN)/python -m benchmarks $(BENCHMARKS)
+
 # A .venv whose Python is gone, that belongs to another folder (moved or copied), or
 # that has another Python than the one asked for, is made anew.
 VERSION := -c 'import sys; print(sys.version_info[:2])'
@@ -36,7 +42,6 @@ ifneq ($(origin PYTHON),file)
 	@[ "$$($(BIN)/python $(VERSION) 2>/dev/null)" = "$$($(PYTHON) $(VERSION) 2>/dev/null)" ] || rm -f $(INSTALLED)
 endif
 	@$(MAKE) --no-print-directory $(INSTALLED)
-	@$(BIN)/python -m nico2ai_cnn.cpu
 
 $(INSTALLED): pyproject.toml build-constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -49,6 +54,7 @@ $(INSTALLED): pyproject.toml build-constraints.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --build-constraint build-constraints.txt --editable '.[test]'
+	$(BIN)/python -m nico2ai_cnn.cpu
 	@echo '$(CURDIR)' > $@
 
 clean:

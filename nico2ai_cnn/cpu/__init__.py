@@ -7,7 +7,6 @@ Chainer's own method runs. Kernels are compiled at their first use, and kept on 
 """
 
 import functools
-import importlib
 import importlib.util
 import os
 import threading
@@ -50,9 +49,15 @@ def is_used():
 
 
 def compile_kernels():
-    """Compiles all kernels, or loads them from where they were kept."""
+    """Compiles all kernels, or loads them from where they were kept.
+
+    Returns:
+        dict: The functions that ``_patches.py`` names.
+    """
     with _loading:
-        return importlib.import_module('nico2ai_cnn.cpu._adapters')
+        from nico2ai_cnn.cpu import _function_adapters, _layer_adapters, pool
+        pool.keep_freed_memory()
+        return {**vars(_function_adapters), **vars(_layer_adapters)}
 
 
 @functools.lru_cache(maxsize=None)
@@ -67,7 +72,7 @@ def _kernel_first(original, name):
     def method(self, *args, **kwargs):
         nonlocal adapter
         if is_used():
-            adapter = adapter or getattr(compile_kernels(), name)
+            adapter = adapter or compile_kernels()[name]
             result = adapter(self, *args, **kwargs)
             if result is not NotImplemented:
                 return result

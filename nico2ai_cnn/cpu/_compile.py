@@ -79,8 +79,8 @@ class _Announcer(event.Listener):
     def on_start(self, event):
         if not _Announcer.said:
             _Announcer.said = True
-            print('nico2ai_cnn: compiling the CPU kernels for this computer, '
-                  'once (about 20 seconds) ...', file=sys.stderr, flush=True)
+            print('nico2ai_cnn compiles its CPU kernels for this computer, once; '
+                  'it takes about 20 seconds.', file=sys.stderr, flush=True)
 
     def on_end(self, event):
         pass

@@ -10,7 +10,7 @@ from chainer.functions.pooling import average_pooling_2d, max_pooling_nd
 from chainer.optimizers import adam
 
 PATCHES = [
-    # (class, its method, the function in _adapters.py that goes first)
+    # (class, its method, the function of the _…_adapters.py that goes first)
     # Chainer unrolls the whole batch by im2col and transposes the result.
     (convolution_2d.Convolution2DFunction, 'forward_cpu', 'convolution_2d'),
     (convolution_2d.Convolution2DFunction, 'backward', 'convolution_2d_backward'),

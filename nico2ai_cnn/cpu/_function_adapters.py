@@ -1,0 +1,137 @@
+"""From Chainer's elementwise functions, normalisations, loss and Adam to the kernels.
+
+Each function takes what Chainer's method of that name takes, and returns what it
+returns, or NotImplemented where Chainer's own method must do the work.
+"""
+
+import chainer
+import numpy
+
+from nico2ai_cnn.cpu import adam as adam_kernels, batch_normalization as bn, elementwise
+from nico2ai_cnn.cpu import local_response_normalization as lrn, softmax_cross_entropy as softmax
+from nico2ai_cnn.cpu._arrays import apply, contiguous
+
+
+def relu(node, inputs):
+    if not apply(*inputs):
+        return NotImplemented
+    x, = contiguous(*inputs)
+    node.retain_outputs((0,))
+    return elementwise.relu(x),
+
+
+def relu_grad(node, inputs):
+    if not apply(node.b, *inputs):
+        return NotImplemented
+    return elementwise.grad_relu(*contiguous(node.b, *inputs)),
+
+
+def dropout(node, inputs):
+    if node.mask is not None or not apply(*inputs):
+        return NotImplemented
+    x, = contiguous(*inputs)
+    random = numpy.random.rand(*x.shape)  # the numbers that Chainer would draw
+    y, node.mask = elementwise.dropout(x, random, node.dropout_ratio,
+                                       1. / (1 - node.dropout_ratio))
+    return y,
+
+
+def dropout_grad(node, inputs):
+    gy, = inputs
+    if not apply(gy, node.mask) or gy.shape != node.mask.shape:
+        return NotImplemented
+    return elementwise.multiply(*contiguous(gy, node.mask)),
+
+
+def local_response_normalization(node, inputs):
+    if not apply(*inputs):
+        return NotImplemented
+    x, = contiguous(*inputs)
+    y, node.unit_scale, node.scale = lrn.forward(x, node.n, node.k, node.alpha, node.beta)
+    node.retain_inputs((0,))
+    node.retain_outputs((0,))
+    return y,
+
+
+def local_response_normalization_grad(node, inputs):
+    if node._use_ideep or not apply(node.unit_scale, *inputs):
+        return NotImplemented
+    x, y, gy = contiguous(*inputs)
+    return lrn.backward(x, y, gy, node.unit_scale, node.scale, node.n, node.alpha, node.beta),
+
+
+def batch_normalization(impl, axis, gamma, x, x_layout, xp, expander, beta, eps, decay,
+                        running_mean, running_var):
+    if x_layout is not None or not apply(x, gamma, beta) or not _is_per_channel(x, gamma, axis):
+        return NotImplemented
+    x, gamma, beta = contiguous(x, gamma, beta)
+    y, mean, var, inv_std = bn.forward(x, gamma, beta, eps)
+    if running_mean is not None:
+        m = x.size // gamma.size
+        running_mean *= decay
+        running_mean += (1 - decay) * mean
+        running_var *= decay
+        running_var += (1 - decay) * (m / max(m - 1., 1.)) * var
+    return y, x_layout, running_mean, running_var, mean, var, inv_std, None
+
+
+def batch_normalization_grad(impl, axis, gamma, gy, x, x_layout, xp, expander, mean, inv_std,
+                             eps, var, forward_data):
+    if (x_layout is not None or not apply(x, gamma, gy, mean, inv_std)
+            or not _is_per_channel(x, gamma, axis)):
+        return NotImplemented
+    gx, ggamma, gbeta = bn.backward(*contiguous(x, gamma, gy, mean, inv_std))
+    return gx, None, ggamma, gbeta
+
+
+def _is_per_channel(x, gamma, axis):
+    return gamma.ndim == 1 and tuple(axis) == (0, *range(2, x.ndim))
+
+
+def softmax_cross_entropy(node, inputs):
+    x, t = inputs
+    if (not apply(x) or type(t) is not numpy.ndarray or t.dtype != numpy.int32 or x.ndim != 2
+            or node.class_weight is not None or node.reduce != 'mean' or chainer.is_debug()):
+        return NotImplemented
+    result = softmax.forward(*contiguous(x, t), node.ignore_label)
+    if result is None:
+        return NotImplemented  # Chainer's own code says what is wrong with the labels
+    y, total, count = result
+    node.y = y if node.cache_score else None
+    node._coeff = 1. / max(count if node.normalize else len(x), 1)
+    node.retain_inputs((0, 1))
+    return numpy.array(total * node._coeff, 'f'),
+
+
+def softmax_cross_entropy_grad(node, inputs):
+    x, t, gloss = inputs
+    if (not apply(x, node.y, gloss) or node.soft_target or node.class_weight is not None
+            or node.coeff is None or x.ndim != 2 or t.dtype != numpy.int32):
+        return NotImplemented
+    return softmax.backward(*contiguous(node.y, t), node.ignore_label,
+                            float(gloss) * node.coeff),
+
+
+def adam_update(rule, param):
+    # The update of each parameter without the contexts and hooks that it can do without.
+    hooks = rule._hookable._pre_update_hooks or rule._hookable._post_update_hooks
+    if hooks or rule.state is None or param._loss_scale is not None or param.layout is not None:
+        return NotImplemented
+    if not rule.enabled:
+        return None
+    rule.t += 1
+    if adam(rule, param) is NotImplemented:
+        rule.t -= 1
+        return NotImplemented
+    return None
+
+
+def adam(rule, param):
+    hyperparam = rule.hyperparam
+    arrays = param.array, param.grad, rule.state['m'], rule.state['v']
+    if (hyperparam.amsgrad or hyperparam.adabound or not apply(*arrays)
+            or not all(array.flags.carray for array in (arrays[0], *arrays[2:]))):
+        return NotImplemented
+    rule._check_eps(numpy.float32)
+    param_, grad, m, v = contiguous(*arrays)
+    adam_kernels.update(param_, grad, m, v, hyperparam, rule.alpha_t)

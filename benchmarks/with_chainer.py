@@ -77,7 +77,7 @@ def train_to_99(seed):
     x, t = concat_examples(train)
     t = t.astype('i')
     network = links.LeNet(rng=np.random.default_rng(seed))
-    optimizer = chainer.optimizers.Adam().setup(network)
+    optimizer = chainer.optimizers.Adam(beta2=recipe.BETA2).setup(network)
     start = time.perf_counter()
     for indexes, alpha in recipe.steps(seed, len(x)):
         optimizer.alpha = alpha

@@ -3,6 +3,8 @@
 import chainer
 import numpy
 
+from nico2ai_cnn import _batches
+
 
 def positive_int(name, value):
     """Raises ValueError unless ``value`` is an integer of at least 1."""
@@ -80,11 +82,11 @@ def as_dataset(name, data):
     return data
 
 
-def label_checking_converter(n_class, name):
-    """Returns Chainer's converter from examples to a batch, with :func:`labels` in it."""
+def label_checking_converter(data, n_class, name):
+    """Returns Chainer's converter from positions in ``data`` to a batch, with :func:`labels`."""
     @chainer.dataset.converter()
-    def convert(batch, device):
-        x, t = chainer.dataset.concat_examples(batch)
+    def convert(positions, device):
+        x, t = _batches.take(data, positions)
         labels(t, n_class, name)
         return device.send((x, t.astype(numpy.int32)))  # Chainer's loss rejects unsigned labels
     return convert

@@ -9,10 +9,9 @@ import chainer.functions as F
 import chainer.links as L
 import numpy
 from chainer import training
-from chainer.dataset import concat_examples
 from chainer.training import extensions
 
-from nico2ai_cnn import _checks, _snapshot
+from nico2ai_cnn import _batches, _checks, _snapshot
 from nico2ai_cnn._device import choose_device
 from nico2ai_cnn._interrupt import StopBetweenSteps
 from nico2ai_cnn._progress import Progress
@@ -86,8 +85,7 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, optimizer=None, de
         n_class = _probe(classifier.predictor, train, 'train')
         if test is not None:
             _probe(classifier.predictor, test, 'test')
-            labels = [int(test[i][1]) for i in range(len(test))]
-            _checks.labels(numpy.array(labels), n_class, 'test')
+            _checks.labels(_batches.take(test, range(len(test)))[1], n_class, 'test')
         if model in (optimizer.target, getattr(optimizer.target, 'predictor', None)):
             optimizer.target = classifier
         else:
@@ -95,11 +93,11 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, optimizer=None, de
 
         order = numpy.random.RandomState(seed)
         iterator = chainer.iterators.SerialIterator(
-            train, min(batch_size, len(train)), shuffle=None,
+            range(len(train)), min(batch_size, len(train)), shuffle=None,
             order_sampler=chainer.iterators.ShuffleOrderSampler(order))
         updater = training.updaters.StandardUpdater(
             iterator, optimizer, device=device,
-            converter=_checks.label_checking_converter(n_class, 'train'),
+            converter=_checks.label_checking_converter(train, n_class, 'train'),
             loss_func=lambda x, t: _finite_loss(classifier, x, t, updater))
         trainer = training.Trainer(
             updater, stop_trigger=lambda trainer: stop.asked or updater.epoch >= epochs, out='.')
@@ -185,7 +183,7 @@ def evaluate(model, data, batch_size=500):
             ``(x, t)``, or a label out of range.
     """
     data = _checks.as_dataset('data', data)
-    x, t = concat_examples([data[i] for i in range(len(data))])
+    x, t = _batches.take(data, range(len(data)))
     logits = predict(model, x, batch_size)
     t = chainer.backends.cuda.to_cpu(t).astype(numpy.int32)
     _checks.labels(t, logits.shape[1], 'data')

@@ -40,10 +40,11 @@ def test_the_kernels_take_less_memory():
 
 
 def test_the_recipe_sees_every_digit_and_ends_at_zero():
-    steps = list(recipe.steps(seed=0, n_example=1024))
+    n = 4 * recipe.BATCH_SIZE
+    steps = list(recipe.steps(seed=0, n_example=n))
     assert len(steps) == 4 * recipe.EPOCHS
     first_epoch = numpy.concatenate([indexes for indexes, _ in steps[:4]])
-    assert sorted(first_epoch) == list(range(1024))
+    assert sorted(first_epoch) == list(range(n))
     alphas = [alpha for _, alpha in steps]
     assert alphas[0] == 0 and max(alphas) <= recipe.ALPHA and alphas[-1] < max(alphas) / 5
 

@@ -14,7 +14,7 @@ from nico2ai_cnn.cpu._memory import wait_for_change
 # Waking a sleeping thread takes about 50 microseconds. Work that takes little more is not
 # worth sharing out, and a thread that is done stays awake for a while, watching for more.
 _WORTH_SHARING = 100        # microseconds
-_PATIENCE = 300_000         # looks at a number in memory: 0.1 to 0.3 ms
+_PATIENCE = 1_000_000       # looks at a number in memory: a third of a millisecond or so
 _HEAD_START = 20_000        # looks, until who handed out the work has let go of Python's lock
 
 
@@ -40,9 +40,9 @@ def run(kernel, n_item, *args, microseconds):
     if others:
         pool, done = _pool(), queue.SimpleQueue()
         finished = int(pool.finished[0])
+        pool.handed_out += 1
         for part in others:
             pool.jobs.put((kernel, (*part, *args), done))
-        pool.handed_out += 1
     kernel(*first, *args)
     errors = []
     for i in range(len(others)):

@@ -1,3 +1,5 @@
+import sys
+
 import numpy
 import pytest
 
@@ -30,6 +32,7 @@ def test_stock_is_stock_and_ours_is_ours():
         side.close()
 
 
+@pytest.mark.skipif(sys.platform != 'linux', reason='reads /proc')
 def test_the_kernels_take_less_memory():
     arguments = benchmark.layer_arguments((16, 32, 64, 3, 1, 1, 1), 8)
     sides = [benchmark.ours(), benchmark.stock()]

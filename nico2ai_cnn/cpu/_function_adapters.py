@@ -21,7 +21,7 @@ def relu(node, inputs):
 
 
 def relu_grad(node, inputs):
-    if not apply(node.b, *inputs):
+    if not apply(node.b, *inputs) or node.b.shape != inputs[0].shape:
         return NotImplemented
     return elementwise.grad_relu(*contiguous(node.b, *inputs)),
 
@@ -85,12 +85,12 @@ def batch_normalization_grad(impl, axis, gamma, gy, x, x_layout, xp, expander, m
 
 
 def _is_per_channel(x, gamma, axis):
-    return gamma.ndim == 1 and tuple(axis) == (0, *range(2, x.ndim))
+    return gamma.shape == x.shape[1:2] and tuple(axis) == (0, *range(2, x.ndim))
 
 
 def softmax_cross_entropy(node, inputs):
     x, t = inputs
-    if (not apply(x) or type(t) is not numpy.ndarray or t.dtype != numpy.int32 or x.ndim != 2
+    if (not apply(x) or type(t) is not numpy.ndarray or t.dtype != numpy.int32 or x.ndim != 2 or t.shape != x.shape[:1]
             or node.class_weight is not None or node.reduce != 'mean' or chainer.is_debug()):
         return NotImplemented
     result = softmax.forward(*contiguous(x, t), node.ignore_label)
@@ -130,6 +130,7 @@ def adam(rule, param):
     hyperparam = rule.hyperparam
     arrays = param.array, param.grad, rule.state['m'], rule.state['v']
     if (hyperparam.amsgrad or hyperparam.adabound or not apply(*arrays)
+            or any(array.shape != param.shape for array in arrays)
             or not all(array.flags.carray for array in (arrays[0], *arrays[2:]))):
         return NotImplemented
     rule._check_eps(numpy.float32)

@@ -19,10 +19,14 @@ def _geometry(node):
 def convolution_2d(node, inputs):
     if not apply(*inputs) or node.cudnn_fast:
         return NotImplemented
+    node._check_input_layouts_all_standard()
     x, W, *b = contiguous(*inputs)
+    # What does not fit would read memory that is not the arrays'; Chainer says what is wrong.
+    if (x.ndim != 4 or W.ndim != 4 or x.shape[1] != W.shape[1] * node.groups
+            or len(W) % node.groups or b and b[0].shape != W.shape[:1]):
+        return NotImplemented
     y = convolution.forward(x, W, b[0] if b else None, node._get_out_size(x.shape, W.shape),
                             _geometry(node), node.groups)
-    node._check_input_layouts_all_standard()
     node.retain_inputs((0, 1))
     return y,
 
@@ -58,6 +62,9 @@ def deconvolution_2d(node, inputs):
     if not apply(*inputs):
         return NotImplemented
     x, W, *b = contiguous(*inputs)
+    if (x.ndim != 4 or W.ndim != 4 or x.shape[1] != len(W) or len(W) % node.groups
+            or b and b[0].shape != (W.shape[1] * node.groups,)):
+        return NotImplemented
     node._calc_out_size(x.shape, W.shape)
     y = convolution.grad_x(x, W, (node.outh, node.outw), _geometry(node), node.groups)
     if b:
@@ -70,6 +77,10 @@ def local_convolution_2d(node, inputs):
     if not apply(*inputs):
         return NotImplemented
     x, W, *b = contiguous(*inputs)
+    if (x.ndim != 4 or W.ndim != 6 or x.shape[1] != W.shape[3] or b and b[0].shape != W.shape[:3]
+            or x.shape[2] < (W.shape[1] - 1) * node.sy + W.shape[4]
+            or x.shape[3] < (W.shape[2] - 1) * node.sx + W.shape[5]):
+        return NotImplemented
     node.retain_inputs((0, 1))
     return local_convolution.forward(x, W, b[0] if b else None, (node.sy, node.sx)),
 
@@ -97,6 +108,9 @@ def linear(node, inputs):
     if not apply(*inputs):
         return NotImplemented
     x, W, *b = contiguous(*inputs)
+    if (x.ndim != 2 or W.ndim != 2 or x.shape[1] != W.shape[1]
+            or b and b[0].shape != W.shape[:1]):
+        return NotImplemented
     node._config_use_ideep = chainer.config.use_ideep
     node.retain_inputs((0, 1))
     return linear_kernels.forward(x, W, b[0] if b else None),
@@ -136,7 +150,7 @@ def linear_grad_weight(node, inputs):
 
 
 def max_pooling(node, inputs):
-    if node.ndim != 2 or not apply(*inputs):
+    if node.ndim != 2 or not apply(*inputs) or inputs[0].ndim != 4:
         return NotImplemented
     x, = contiguous(*inputs)
     out_size = _pooled_size(x, node.ksize, node.stride, node.pad, node.cover_all)
@@ -155,7 +169,7 @@ def max_pooling_grad(node, inputs):
 
 
 def average_pooling_2d(node, inputs):
-    if not apply(*inputs):
+    if not apply(*inputs) or inputs[0].ndim != 4:
         return NotImplemented
     x, = contiguous(*inputs)
     ksize, stride, pad = _window(node)

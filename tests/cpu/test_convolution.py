@@ -127,6 +127,25 @@ def test_float64_and_empty_batches_are_left_to_chainer(monkeypatch):
     assert F.convolution_2d(numpy.zeros((0, 2, 5, 5), 'f'), W.astype('f')).shape == (0, 3, 3, 3)
 
 
+@pytest.mark.parametrize('function, shapes', [
+    (F.convolution_2d, [(1, 2, 5, 5), (3, 4, 3, 3)]),
+    (F.convolution_2d, [(1, 2, 5, 5), (3, 2, 3, 3), (2,)]),
+    (F.deconvolution_2d, [(1, 2, 5, 5), (3, 2, 3, 3)]),
+    (F.local_convolution_2d, [(1, 2, 5, 5), (3, 4, 4, 2, 3, 3)]),
+    (F.local_convolution_2d, [(1, 2, 5, 5), (3, 3, 3, 1, 3, 3)]),
+    (F.linear, [(2, 3), (4, 5)]), (F.linear, [(2, 3), (4, 3), (3,)])])
+def test_what_does_not_fit_never_reaches_a_kernel(function, shapes):
+    arrays = [numpy.zeros(shape, 'f') for shape in shapes]
+    with chainer.using_config('type_check', False), pytest.raises((ValueError, RuntimeError)):
+        function(*arrays)
+
+
+def test_groups_must_divide_the_output_channels():
+    x, W = numpy.zeros((1, 4, 5, 5), 'f'), numpy.zeros((3, 2, 3, 3), 'f')
+    with pytest.raises(ValueError):
+        F.convolution_2d(x, W, groups=2)
+
+
 def test_errors_stay_chainers():
     x, W = numpy.zeros((1, 2, 5, 5), 'f'), numpy.zeros((3, 4, 3, 3), 'f')
     with pytest.raises(chainer.utils.type_check.InvalidType):

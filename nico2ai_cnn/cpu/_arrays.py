@@ -22,3 +22,13 @@ def contiguous(*arrays):
 def variables(arrays, indexes):
     """Returns the arrays of these indexes as Variables, as a ``backward`` method must."""
     return [chainer.as_variable(arrays[index]) for index in indexes]
+
+
+def planes(array):
+    """Returns ``(N, C, H, W)`` as ``(N * C, H, W)``."""
+    return array.reshape(-1, *array.shape[2:])
+
+
+def flat(array):
+    """Returns ``(N, C, ...)`` as ``(N, C, positions)``."""
+    return array.reshape(array.shape[0], array.shape[1], -1)

@@ -8,6 +8,7 @@ from numba.extending import get_cython_function_address, intrinsic
 
 from nico2ai_cnn.cpu._compile import helper
 
+
 def _blocks():
     """Returns the most rows, columns and terms of a product handed to BLAS at once.
 
@@ -19,14 +20,14 @@ def _blocks():
     controller = threadpoolctl.ThreadpoolController().select(internal_api='openblas')
     if any(library.architecture in in_place for library in controller.lib_controllers):
         return 64, 64, 240
-    return 1 << 40, 1 << 40, 1 << 40
+    return (1 << 40,) * 3
 
 
 #: Where SciPy's sgemm is, and how it is used best. They are handed to the kernels as
 #: numbers, for a compiled kernel is kept on disk, and an address holds for one process only.
 BLAS = (get_cython_function_address('scipy.linalg.cython_blas', 'sgemm'), *_blocks())
-_N, _T = ord('N'), ord('T')
 BLAS_TYPE = 'UniTuple(int64, 4)'
+_N, _T = ord('N'), ord('T')  # BLAS's letters for a matrix as it is, and transposed
 
 
 @intrinsic

@@ -8,11 +8,13 @@ from nico2ai_cnn.cpu._memory import copy
 
 @helper
 def as_matrix(memory, n_row, n_column):
+    """Returns the beginning of a line of numbers as a matrix."""
     return memory[:n_row * n_column].reshape(n_row, n_column)
 
 
 @helper
 def room_for_shifted(rows, out_w, kh, kw, geometry):
+    """Returns memory for the shifted rows of one channel, for :func:`im2col`."""
     sy, _, _, _, dy, _ = geometry
     return numpy.empty((kw, sy * _rows_per_phase(rows, kh, sy, dy), out_w), numpy.float32)
 

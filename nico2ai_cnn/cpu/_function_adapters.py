@@ -90,7 +90,8 @@ def _is_per_channel(x, gamma, axis):
 
 def softmax_cross_entropy(node, inputs):
     x, t = inputs
-    if (not apply(x) or type(t) is not numpy.ndarray or t.dtype != numpy.int32 or x.ndim != 2 or t.shape != x.shape[:1]
+    if (not apply(x) or type(t) is not numpy.ndarray or t.dtype != numpy.int32
+            or x.ndim != 2 or t.shape != x.shape[:1]
             or node.class_weight is not None or node.reduce != 'mean' or chainer.is_debug()):
         return NotImplemented
     result = softmax.forward(*contiguous(x, t), node.ignore_label)

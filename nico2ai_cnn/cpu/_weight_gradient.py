@@ -29,7 +29,8 @@ def add_up(gW_parts, gb_parts, W_shape):
 
 
 @kernel(f'void(int64, int64, {_blas.BLAS_TYPE}, {_ARRAY}, {_ARRAY}, {_ARRAY}, float32[:,::1], '
-        f'int64, int64, int64, int64, boolean, UniTuple(int64, 6))', fastmath={'contract', 'reassoc'})
+        'int64, int64, int64, int64, boolean, UniTuple(int64, 6))',
+        fastmath={'contract', 'reassoc'})
 def sum_grad_W(start, stop, blas, x, gy, gW, gb, kh, kw, rows, channels, by_channels, geometry):
     # The items are images, each part of them with sums of its own, or blocks of channels.
     n_part, groups, n_term, out_per_group = gW.shape

@@ -3,6 +3,7 @@
 import numpy
 
 from nico2ai_cnn.cpu import pool
+from nico2ai_cnn.cpu._arrays import planes
 from nico2ai_cnn.cpu._columns import inside
 from nico2ai_cnn.cpu._compile import helper, kernel
 
@@ -15,7 +16,7 @@ def forward(x, out_size, ksize, stride, pad):
     ``out_size``, ``ksize``, ``stride`` and ``pad`` are pairs, vertical and horizontal.
     """
     y = numpy.zeros((*x.shape[:2], *out_size), 'f')
-    pool.run(_forward, x.shape[0] * x.shape[1], _planes(x), _planes(y),
+    pool.run(_forward, x.shape[0] * x.shape[1], planes(x), planes(y),
              (*ksize, *stride, *pad), microseconds=y.size * ksize[0] * ksize[1] / 1_000)
     return y
 
@@ -23,13 +24,9 @@ def forward(x, out_size, ksize, stride, pad):
 def backward(gy, in_size, ksize, stride, pad):
     """Returns the gradient ``(N, C, H, W)``: each of gy is shared out over its window."""
     gx = numpy.zeros((*gy.shape[:2], *in_size), 'f')
-    pool.run(_backward, gy.shape[0] * gy.shape[1], _planes(gy), _planes(gx),
+    pool.run(_backward, gy.shape[0] * gy.shape[1], planes(gy), planes(gx),
              (*ksize, *stride, *pad), microseconds=gy.size * ksize[0] * ksize[1] / 1_000)
     return gx
-
-
-def _planes(array):
-    return array.reshape(-1, *array.shape[2:])
 
 
 @helper

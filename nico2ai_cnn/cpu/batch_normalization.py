@@ -5,6 +5,7 @@ import math
 import numpy
 
 from nico2ai_cnn.cpu import pool
+from nico2ai_cnn.cpu._arrays import flat
 from nico2ai_cnn.cpu._compile import kernel
 
 _BATCH = 'float32[:,:,::1]'
@@ -21,7 +22,7 @@ def forward(x, gamma, beta, eps):
     """
     y = numpy.empty(x.shape, 'f')
     mean, var, inv_std = (numpy.empty(gamma.shape, 'f') for _ in range(3))
-    pool.run(_forward, len(gamma), _flat(x), gamma, beta, eps, _flat(y), mean, var, inv_std,
+    pool.run(_forward, len(gamma), flat(x), gamma, beta, eps, flat(y), mean, var, inv_std,
              microseconds=x.size / 2_000)
     return y, mean, var, inv_std
 
@@ -30,13 +31,9 @@ def backward(x, gamma, gy, mean, inv_std):
     """Returns the gradients with respect to x, gamma and beta."""
     gx = numpy.empty(x.shape, 'f')
     ggamma, gbeta = numpy.empty(gamma.shape, 'f'), numpy.empty(gamma.shape, 'f')
-    pool.run(_backward, len(gamma), _flat(x), gamma, _flat(gy), mean, inv_std, _flat(gx),
+    pool.run(_backward, len(gamma), flat(x), gamma, flat(gy), mean, inv_std, flat(gx),
              ggamma, gbeta, microseconds=x.size / 2_000)
     return gx, ggamma, gbeta
-
-
-def _flat(array):
-    return array.reshape(array.shape[0], array.shape[1], -1)
 
 
 @kernel(f'void(int64, int64, {_BATCH}, {_LINE}, {_LINE}, float64, {_BATCH}, '

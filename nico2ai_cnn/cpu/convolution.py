@@ -128,8 +128,8 @@ def _forward(start, stop, blas, x, W, b, y, rows, channels, groups, geometry):
                 n_channel = min(channels, in_per_group - c)
                 c_x = group * in_per_group + c
                 matrix = _columns.as_matrix(col, n_channel * kh * kw, (bottom - top) * out_w)
-                _columns.im2col(x[n, c_x:c_x + n_channel], matrix, shifted, top, bottom - top, out_w,
-                        kh, kw, geometry)
+                _columns.im2col(x[n, c_x:c_x + n_channel], matrix, shifted, top, bottom - top,
+                                out_w, kh, kw, geometry)
                 _blas.matmul(blas, W_flat[out, c * kh * kw:(c + n_channel) * kh * kw], matrix,
                              1., y_flat[n, out, top * out_w:bottom * out_w])
 

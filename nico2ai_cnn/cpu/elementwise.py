@@ -18,7 +18,8 @@ def relu(x):
 def grad_relu(y, gy):
     """Returns ``gy`` where the ReLU's output y is positive, times 0 elsewhere."""
     gx = numpy.empty(gy.shape, 'f')
-    pool.run(_grad_relu, gy.size, y.reshape(-1), gy.reshape(-1), gx.reshape(-1), microseconds=gy.size / 8_000)
+    pool.run(_grad_relu, gy.size, y.reshape(-1), gy.reshape(-1), gx.reshape(-1),
+             microseconds=gy.size / 8_000)
     return gx
 
 
@@ -40,7 +41,8 @@ def dropout(x, random, ratio, scale):
 def multiply(a, b):
     """Returns the product of two arrays of one shape, element by element."""
     c = numpy.empty(a.shape, 'f')
-    pool.run(_multiply, a.size, a.reshape(-1), b.reshape(-1), c.reshape(-1), microseconds=a.size / 8_000)
+    pool.run(_multiply, a.size, a.reshape(-1), b.reshape(-1), c.reshape(-1),
+             microseconds=a.size / 8_000)
     return c
 
 

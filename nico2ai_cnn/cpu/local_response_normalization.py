@@ -5,6 +5,7 @@ import math
 import numpy
 
 from nico2ai_cnn.cpu import pool
+from nico2ai_cnn.cpu._arrays import flat
 from nico2ai_cnn.cpu._compile import helper, kernel
 
 _BATCH = 'float32[:,:,::1]'
@@ -20,21 +21,17 @@ def forward(x, n, k, alpha, beta):
         k, alpha, beta (float): As in the formula.
     """
     y, sums, scale = (numpy.empty(x.shape, 'f') for _ in range(3))
-    pool.run(_forward, len(x), _flat(x), n // 2, k, alpha, beta, _flat(y), _flat(sums),
-             _flat(scale), microseconds=x.size / 500)
+    pool.run(_forward, len(x), flat(x), n // 2, k, alpha, beta, flat(y), flat(sums),
+             flat(scale), microseconds=x.size / 500)
     return y, sums, scale
 
 
 def backward(x, y, gy, sums, scale, n, alpha, beta):
     """Returns the gradient with respect to x."""
     gx = numpy.empty(x.shape, 'f')
-    pool.run(_backward, len(x), _flat(x), _flat(y), _flat(gy), _flat(sums), _flat(scale),
-             n // 2, 2 * alpha * beta, _flat(gx), microseconds=x.size / 500)
+    pool.run(_backward, len(x), flat(x), flat(y), flat(gy), flat(sums), flat(scale),
+             n // 2, 2 * alpha * beta, flat(gx), microseconds=x.size / 500)
     return gx
-
-
-def _flat(array):
-    return array.reshape(array.shape[0], array.shape[1], -1)
 
 
 @helper

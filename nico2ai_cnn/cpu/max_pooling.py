@@ -4,6 +4,7 @@ import numpy
 from numba import uintp
 
 from nico2ai_cnn.cpu import pool
+from nico2ai_cnn.cpu._arrays import planes
 from nico2ai_cnn.cpu._columns import inside
 from nico2ai_cnn.cpu._compile import helper, kernel
 
@@ -25,11 +26,11 @@ def forward(x, out_size, ksize, stride, pad):
     """
     y = numpy.empty((*x.shape[:2], *out_size), 'f')
     indexes = numpy.empty(y.shape, 'i')
-    planes = _planes(x), _planes(y), _planes(indexes)
+    arrays = planes(x), planes(y), planes(indexes)
     if _is_two_by_two(x.shape[2:], out_size, ksize, stride, pad):
-        pool.run(_forward_2x2, len(planes[0]), *planes, microseconds=x.size / 4_000)
+        pool.run(_forward_2x2, len(arrays[0]), *arrays, microseconds=x.size / 4_000)
     else:
-        pool.run(_forward, len(planes[0]), *planes, (*ksize, *stride, *pad),
+        pool.run(_forward, len(arrays[0]), *arrays, (*ksize, *stride, *pad),
                  microseconds=y.size * ksize[0] * ksize[1] / 1_000)
     return y, indexes
 
@@ -40,16 +41,12 @@ def backward(gy, indexes, in_size, ksize, stride, pad):
     if _is_two_by_two(in_size, out_size, ksize, stride, pad):
         gx = numpy.empty((*gy.shape[:2], *in_size), 'f')
         pool.run(_backward_2x2, gy.shape[0] * gy.shape[1],
-                 _planes(gy), _planes(indexes), _planes(gx), microseconds=gx.size / 4_000)
+                 planes(gy), planes(indexes), planes(gx), microseconds=gx.size / 4_000)
     else:
         gx = numpy.zeros((*gy.shape[:2], *in_size), 'f')
-        pool.run(_backward, gy.shape[0] * gy.shape[1], _planes(gy), _planes(indexes),
-                 _planes(gx), (*ksize, *stride, *pad), microseconds=gy.size / 1_000)
+        pool.run(_backward, gy.shape[0] * gy.shape[1], planes(gy), planes(indexes),
+                 planes(gx), (*ksize, *stride, *pad), microseconds=gy.size / 1_000)
     return gx
-
-
-def _planes(array):
-    return array.reshape(-1, *array.shape[2:])
 
 
 def _is_two_by_two(in_size, out_size, ksize, stride, pad):

@@ -25,10 +25,13 @@ def convolution_2d(node, inputs):
     if (x.ndim != 4 or W.ndim != 4 or x.shape[1] != W.shape[1] * node.groups
             or len(W) % node.groups or b and b[0].shape != W.shape[:1]):
         return NotImplemented
-    y = convolution.forward(x, W, b[0] if b else None, node._get_out_size(x.shape, W.shape),
-                            _geometry(node), node.groups)
+    out_size = tuple(map(get_conv_outsize, x.shape[2:], W.shape[2:], (node.sy, node.sx),
+                         (node.ph, node.pw), (node.cover_all,) * 2, (node.dy, node.dx)))
+    if min(out_size) <= 0:
+        return NotImplemented
     node.retain_inputs((0, 1))
-    return y,
+    return convolution.forward(x, W, b[0] if b else None, out_size, _geometry(node),
+                               node.groups),
 
 
 def convolution_2d_backward(node, indexes, grad_outputs):
@@ -153,7 +156,10 @@ def max_pooling(node, inputs):
     if node.ndim != 2 or not apply(*inputs) or inputs[0].ndim != 4:
         return NotImplemented
     x, = contiguous(*inputs)
-    out_size = _pooled_size(x, node.ksize, node.stride, node.pad, node.cover_all)
+    out_size = tuple(map(get_conv_outsize, x.shape[2:], node.ksize, node.stride, node.pad,
+                         (node.cover_all,) * 2))
+    if min(out_size) <= 0:
+        return NotImplemented
     node._in_shape, node._in_dtype = x.shape, x.dtype
     y, node.indexes = max_pooling_kernels.forward(x, out_size, node.ksize, node.stride, node.pad)
     return y,
@@ -172,10 +178,12 @@ def average_pooling_2d(node, inputs):
     if not apply(*inputs) or inputs[0].ndim != 4:
         return NotImplemented
     x, = contiguous(*inputs)
-    ksize, stride, pad = _window(node)
+    window = _window(node)
+    out_size = tuple(map(get_conv_outsize, x.shape[2:], *window))
+    if min(out_size) <= 0:
+        return NotImplemented
     node._in_shape, node._in_dtype = x.shape, x.dtype
-    return average_pooling.forward(x, _pooled_size(x, ksize, stride, pad, False),
-                                   ksize, stride, pad),
+    return average_pooling.forward(x, out_size, *window),
 
 
 def average_pooling_2d_grad(node, inputs):
@@ -187,10 +195,3 @@ def average_pooling_2d_grad(node, inputs):
 
 def _window(node):
     return (node.kh, node.kw), (node.sy, node.sx), (node.ph, node.pw)
-
-
-def _pooled_size(x, ksize, stride, pad, cover_all):
-    size = tuple(map(get_conv_outsize, x.shape[2:], ksize, stride, pad, (cover_all, cover_all)))
-    for name, n in zip(('Height', 'Width'), size):
-        assert n > 0, f'{name} in the output should be positive.'
-    return size

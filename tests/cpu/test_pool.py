@@ -21,9 +21,10 @@ def gradients(seed=0):
     rng = numpy.random.RandomState(seed)
     x, W, V = (chainer.Variable(rng.randn(*shape).astype('f'))
                for shape in ((32, 8, 24, 24), (16, 8, 5, 5), (50, 1600)))
-    y = F.linear(F.max_pooling_2d(F.relu(F.convolution_2d(x, W)), 2), V)
-    y.grad = y.array
-    y.backward()
+    with chainer.using_config('use_compiled_cpu', 'auto'):  # also where the tests run without
+        y = F.linear(F.max_pooling_2d(F.relu(F.convolution_2d(x, W)), 2), V)
+        y.grad = y.array
+        y.backward()
     return [y.array, x.grad, W.grad, V.grad]
 
 
@@ -96,7 +97,7 @@ class Blurred(chainer.dataset.DatasetMixin):
 
     def get_example(self, i):
         x = numpy.full((16, 8, 24, 24), i, 'f')
-        with chainer.no_backprop_mode():
+        with chainer.no_backprop_mode(), chainer.using_config('use_compiled_cpu', 'auto'):
             return F.convolution_2d(x, numpy.ones((8, 8, 5, 5), 'f')).array[0, 0, 0, 0]
 
 

@@ -92,3 +92,10 @@ def test_switching_between_forward_and_backward():
             y.backward()
         grads.append(x.grad)
     assert_same([grads[2]] * 2, grads[:2])
+
+
+@pytest.mark.parametrize('pooling', [F.max_pooling_2d, F.average_pooling_2d])
+def test_a_window_larger_than_the_image_is_chainers_error(pooling):
+    with pytest.raises(AssertionError, match='should be positive'):
+        pooling(numpy.zeros((1, 1, 2, 8), 'f'), ksize=4, stride=1,
+                **({'cover_all': False} if pooling is F.max_pooling_2d else {}))

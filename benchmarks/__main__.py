@@ -74,7 +74,8 @@ def ratio(a, b):
 
 
 def ms(seconds):
-    return f'{1000 * statistics.median(seconds):.3g}'
+    value = 1000 * statistics.median(seconds)
+    return f'{value:.3g}' if value < 1000 else f'{value:.0f}'
 
 
 def table(title, *rows):
@@ -139,7 +140,7 @@ def memory():
 
 def sizes():
     sides = [ours(), stock(), pytorch()]
-    rows = [('', 'ours', 'stock', 'PyTorch', 'ours / PyTorch')]
+    rows = [('milliseconds per image', 'ours', 'stock', 'PyTorch', 'ours / PyTorch')]
     for batch_size in (1, 4, 16, 64, 256, 1024):
         a, b, c = alternate(sides, 'network_step', rounds=3, at_least=.2,
                             name='small', batch_size=batch_size)
@@ -153,7 +154,7 @@ def sizes():
                      *(ms([s / 8 for s in side]) for side in (a, b, c)), f'{ratio(a, c):.2f}'))
     for side in sides:
         side.close()
-    table('Milliseconds per image, 3 rounds', *rows)
+    table('Cost against batch size and image size, 3 rounds', *rows)
 
 
 def accuracy():

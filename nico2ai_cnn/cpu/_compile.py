@@ -46,8 +46,7 @@ def _cache_folder():
     checksum = hashlib.sha256(b''.join(
         path.read_bytes() for path in sorted(here.glob('*.py')))).hexdigest()[:16]
     users_choice = [config.CACHE_DIR] if config.CACHE_DIR else []
-    for parent in (*users_choice, here / '__pycache__', pooch.os_cache('nico2ai_cnn'),
-                   pathlib.Path(tempfile.gettempdir(), 'nico2ai_cnn')):
+    for parent in (*users_choice, here / '__pycache__', pooch.os_cache('nico2ai_cnn')):
         folder = pathlib.Path(parent, f'kernels-{checksum}')
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +78,10 @@ class _Announcer(event.Listener):
     def on_start(self, event):
         if not _Announcer.said:
             _Announcer.said = True
-            print('nico2ai_cnn compiles its CPU kernels for this computer, once; '
+            how_often = 'once' if _CACHE_FOLDER else (
+                'in every run, for no folder can be written where they could be kept '
+                '(set NUMBA_CACHE_DIR to one)')
+            print(f'nico2ai_cnn compiles its CPU kernels for this computer, {how_often}; '
                   'it takes about 20 seconds.', file=sys.stderr, flush=True)
 
     def on_end(self, event):

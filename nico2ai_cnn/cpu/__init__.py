@@ -7,9 +7,9 @@ Chainer's own method runs. Kernels are compiled at their first use, and kept on 
 """
 
 import functools
-import importlib.util
 import os
 import threading
+import warnings
 
 import chainer
 
@@ -62,7 +62,13 @@ def compile_kernels():
 
 @functools.lru_cache(maxsize=None)
 def _has_numba():
-    return all(importlib.util.find_spec(name) for name in ('numba', 'threadpoolctl'))
+    try:
+        import numba  # NOQA: F401
+        import threadpoolctl  # NOQA: F401
+    except ImportError as error:  # it is missing, or refuses a NumPy newer than itself
+        warnings.warn(f"Chainer's own CPU paths run, without compiled kernels: {error}")
+        return False
+    return True
 
 
 def _kernel_first(original, name):

@@ -57,11 +57,17 @@ def test_importing_the_package_does_not_import_numba():
 
 def test_without_numba_chainers_own_path_runs(monkeypatch):
     calls = counting(monkeypatch)
-    monkeypatch.setattr(cpu, '_has_numba', lambda: False)
-    with chainer.using_config('use_compiled_cpu', 'auto'):
-        assert not cpu.is_used()
-        F.relu(numpy.ones((2, 2), 'f'))
-    assert not calls
+    monkeypatch.setitem(sys.modules, 'numba', None)  # makes its import fail
+    cpu._has_numba.cache_clear()
+    try:
+        with chainer.using_config('use_compiled_cpu', 'auto'):
+            with pytest.warns(UserWarning, match="Chainer's own CPU paths run.*numba") as warned:
+                F.relu(numpy.ones((2, 2), 'f'))
+                F.relu(numpy.ones((2, 2), 'f'))
+            assert not cpu.is_used()
+    finally:
+        cpu._has_numba.cache_clear()
+    assert not calls and len(warned) == 1
 
 
 def test_installing_twice_changes_nothing():

@@ -1,6 +1,6 @@
 """How both sides train a small LeNet to 99% test accuracy: the digits of each step, and Adam's.
 
-The step size rises over the first seventh of the run, and falls linearly to 0 over the rest.
+The step size rises over the first 15% of the run, and falls linearly to 0 over the rest.
 """
 
 import numpy as np

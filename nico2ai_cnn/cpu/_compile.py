@@ -20,9 +20,9 @@ _OPTIONS = {
 def kernel(signature, **options):
     """Compiles a function for the given types, or loads what was compiled before.
 
-    A kernel is a plain function of numbers and arrays: its first two arguments are
-    the range of items that a call works on, it allocates nothing that outlives
-    the call, and it touches no Python object.
+    A kernel is a plain function of numbers and arrays: it allocates nothing that
+    outlives the call, and it touches no Python object. The first two arguments of
+    those that the pool runs are the range of items that a call works on.
     """
     def decorate(function):
         with event.install_listener('numba:compile', _Announcer()), _cache_in(_CACHE_FOLDER):

@@ -10,7 +10,7 @@ from nico2ai_cnn.cpu._compile import kernel
 def copy(typingctx, to, to_index, of, of_index, n):
     """Copies ``n`` items of one contiguous array into another, from flat index to flat index.
 
-    A loop would do the same; for the short rows of small images it takes twice as long.
+    A loop would do the same; for the short rows of small images it is slower.
     """
     signature = types.void(to, to_index, of, of_index, n)
 

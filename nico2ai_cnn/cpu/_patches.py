@@ -45,6 +45,6 @@ PATCHES = [
     (softmax_cross_entropy._SoftmaxCrossEntropyGrad_NoDoubleBackprop, 'forward_cpu',
      'softmax_cross_entropy_grad'),
     (adam.AdamRule, 'update_core_cpu', 'adam'),
-    # Chainer enters four contexts per parameter, which costs more than a small one's update.
+    # Chainer enters several contexts and calls hooks for each parameter, however small.
     (adam.AdamRule, 'update', 'adam_update'),
 ]

@@ -12,7 +12,8 @@ def forward(x, W, b):
     """Returns ``(N, out_size)`` for x ``(N, in_size)``, W ``(out_size, in_size)`` and b or None."""
     y = numpy.empty((len(x), len(W)), 'f')
     b = numpy.zeros(len(W), 'f') if b is None else b
-    pool.run_blas(_forward, len(W), _blas.BLAS, x, W, b, y, microseconds=x.size * len(W) / 40_000)
+    pool.run_blas(_forward, len(W), _blas.BLAS, x, W, b, y,
+                  microseconds=x.size * len(W) / pool.MULTIPLICATIONS)
     return y
 
 
@@ -20,7 +21,7 @@ def grad_x(gy, W):
     """Returns the gradient ``(N, in_size)`` with respect to x."""
     gx = numpy.empty((len(gy), W.shape[1]), 'f')
     pool.run_blas(_grad_x, W.shape[1], _blas.BLAS, W, gy, gx,
-                  microseconds=gy.size * W.shape[1] / 40_000)
+                  microseconds=gy.size * W.shape[1] / pool.MULTIPLICATIONS)
     return gx
 
 
@@ -28,7 +29,7 @@ def grad_W(x, gy):
     """Returns the gradient ``(out_size, in_size)`` with respect to W."""
     gW = numpy.empty((gy.shape[1], x.shape[1]), 'f')
     pool.run_blas(_grad_W, x.shape[1], _blas.BLAS, x, gy, gW,
-                  microseconds=gy.size * x.shape[1] / 40_000)
+                  microseconds=gy.size * x.shape[1] / pool.MULTIPLICATIONS)
     return gW
 
 
@@ -36,7 +37,7 @@ def backward(x, W, gy):
     """Returns both gradients at once, with respect to x and W."""
     gx, gW = numpy.empty(x.shape, 'f'), numpy.empty(W.shape, 'f')
     pool.run_blas(_backward, x.shape[1], _blas.BLAS, x, W, gy, gx, gW,
-                  microseconds=2 * gy.size * x.shape[1] / 40_000)
+                  microseconds=2 * gy.size * x.shape[1] / pool.MULTIPLICATIONS)
     return gx, gW
 
 

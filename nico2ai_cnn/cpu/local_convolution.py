@@ -22,7 +22,7 @@ def forward(x, W, b, stride):
     y = numpy.empty((len(x), *W.shape[:3]), 'f')
     b = numpy.zeros(W.shape[:3], 'f') if b is None else b
     pool.run_blas(_forward, W.shape[1] * W.shape[2], _blas.BLAS, x, W, b, y, *stride,
-                  microseconds=len(x) * W.size / 40_000)
+                  microseconds=len(x) * W.size / pool.MULTIPLICATIONS)
     return y
 
 
@@ -30,7 +30,7 @@ def grad_x(gy, W, in_shape, stride):
     """Returns the gradient with respect to x, whose shape is ``in_shape``."""
     gx = numpy.zeros(in_shape, 'f')
     pool.run_blas(_grad_x, len(gy), _blas.BLAS, gy, W, gx, *stride,
-                  microseconds=len(gy) * W.size / 40_000)
+                  microseconds=len(gy) * W.size / pool.MULTIPLICATIONS)
     return gx
 
 
@@ -38,7 +38,7 @@ def grad_W(x, gy, W_shape, stride):
     """Returns the gradient with respect to W, whose shape is ``W_shape``."""
     gW = numpy.empty(W_shape, 'f')
     pool.run_blas(_grad_W, W_shape[1] * W_shape[2], _blas.BLAS, x, gy, gW, *stride,
-                  microseconds=len(x) * gW.size / 40_000)
+                  microseconds=len(x) * gW.size / pool.MULTIPLICATIONS)
     return gW
 
 

@@ -11,6 +11,9 @@ import threadpoolctl
 
 from nico2ai_cnn.cpu._memory import wait_for_change
 
+#: Roughly how many multiplications one thread makes in a microsecond, through BLAS.
+MULTIPLICATIONS = 40_000
+
 # Waking a sleeping thread takes about 50 microseconds. Work that takes little more is not
 # worth sharing out, and a thread that is done stays awake for a while, watching for more.
 _WORTH_SHARING = 100        # microseconds

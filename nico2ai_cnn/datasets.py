@@ -1,6 +1,6 @@
-"""MNIST (手書き数字): the files in ``data/`` first, the mirrors second.
+"""MNIST (手書き数字): the files in ``data/`` first, the mirrors second; and sample photos.
 
-The data are LeCun, Cortes & Burges's, CC BY-SA 3.0; see ``data/README.md``.
+The digits are LeCun, Cortes & Burges's, CC BY-SA 3.0; see ``data/README.md``.
 """
 
 import gzip
@@ -12,10 +12,16 @@ import zlib
 import chainer
 import numpy
 import pooch
+import skimage
+
+from nico2ai_cnn import _checks
 
 MIRRORS = ('https://ossci-datasets.s3.amazonaws.com/mnist/',
            'https://storage.googleapis.com/cvdf-datasets/mnist/')
 LOCAL_FOLDER = pathlib.Path(__file__).resolve().parent.parent / 'data' / 'mnist'
+
+# What scikit-image brings in its wheel: a cat, a cup, a woman, a man with a camera, coins.
+PHOTOS = ('chelsea', 'coffee', 'astronaut', 'camera', 'coins')
 
 # file: (sha256 of the mirrors' .gz, sha256 of what is inside, shape)
 FILES = {
@@ -59,6 +65,37 @@ def get_mnist(withlabel=True, ndim=1, scale=1., dtype=None,
         raise ValueError(f'ndim must be 1, 2 or 3; got {ndim!r}')
     return chainer.datasets.get_mnist(
         withlabel, ndim, scale, dtype, label_dtype, rgb_format)
+
+
+def get_photo(name='chelsea', size=None, grey=False):
+    """Returns one of scikit-image's photos, which come with it and need no download.
+
+    Args:
+        name (str): One of ``PHOTOS``.
+        size (int): Height and width to bring the middle square to, in pixels; by
+            default the photo keeps its own size.
+        grey (bool): Whether to return luminance instead of red, green, blue.
+
+    Returns:
+        numpy.ndarray: float32 values in [0, 1] of shape ``(3, H, W)``, or ``(1, H, W)``
+        with ``grey`` or where the photo is grey itself.
+
+    Raises:
+        ValueError: If there is no photo ``name``, or ``size`` is not an integer of at
+            least 1.
+    """
+    if name not in PHOTOS:
+        raise ValueError(f'name must be one of {", ".join(PHOTOS)}; got {name!r}')
+    image = skimage.util.img_as_float(getattr(skimage.data, name)())
+    if grey and image.ndim == 3:
+        image = skimage.color.rgb2gray(image)
+    if size is not None:
+        _checks.positive_int('size', size)
+        side = min(image.shape[:2])
+        top, left = ((length - side) // 2 for length in image.shape[:2])
+        image = skimage.transform.resize(
+            image[top:top + side, left:left + side], (size, size), anti_aliasing=True)
+    return numpy.atleast_3d(image).transpose(2, 0, 1).astype(numpy.float32, order='C')
 
 
 def load_mnist_arrays(part):

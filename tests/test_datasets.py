@@ -166,3 +166,27 @@ def test_two_processes_at_once(mirror, tmp_path):
         process.join()
     assert sums[0] == sums[1] == 44434
     assert cached(tmp_path) == [LABELS]
+
+
+@pytest.mark.parametrize('name', datasets.PHOTOS)
+def test_photos_need_no_download(name, monkeypatch):
+    monkeypatch.setattr('pooch.retrieve', None)
+    photo, square = datasets.get_photo(name), datasets.get_photo(name, size=64, grey=True)
+    assert photo.ndim == 3 and photo.shape[0] == (1 if name in ('camera', 'coins') else 3)
+    assert square.shape == (1, 64, 64)
+    for image in photo, square:
+        assert image.dtype == np.float32 and image.flags.c_contiguous
+        assert 0 <= image.min() < 0.25 and 0.7 < image.max() <= 1
+
+
+def test_photo_is_upright_and_its_middle():
+    photo, square = datasets.get_photo('coffee'), datasets.get_photo('coffee', size=400)
+    np.testing.assert_allclose(square, photo[:, :, 100:500], atol=1e-6)
+
+
+@pytest.mark.parametrize('args, message', [
+    (('lena',), "name must be one of chelsea, coffee, .*; got 'lena'"),
+    (('chelsea', 0), 'size must be an integer of at least 1; got 0')])
+def test_photo_bad_input(args, message):
+    with pytest.raises(ValueError, match=message):
+        datasets.get_photo(*args)

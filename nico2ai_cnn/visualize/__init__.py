@@ -11,6 +11,8 @@ matplotlib.pyplot.style.use(pathlib.Path(__file__).with_name('course.mplstyle'))
 
 from nico2ai_cnn.visualize.confusion import show_confusion  # NOQA: E402
 from nico2ai_cnn.visualize.curves import show_accuracy, show_history  # NOQA: E402
-from nico2ai_cnn.visualize.images import show_images, show_pixels  # NOQA: E402
+from nico2ai_cnn.visualize.images import show_images  # NOQA: E402
+from nico2ai_cnn.visualize.maps import show_maps  # NOQA: E402
+from nico2ai_cnn.visualize.pixels import show_pixels  # NOQA: E402
 
-__all__ = ['show_accuracy', 'show_confusion', 'show_history', 'show_images', 'show_pixels']
+__all__ = ['show_accuracy', 'show_confusion', 'show_history', 'show_images', 'show_maps', 'show_pixels']

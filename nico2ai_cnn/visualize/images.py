@@ -1,8 +1,7 @@
-"""Images and their pixels."""
+"""Images."""
 
 import matplotlib.pyplot as plt
 import numpy
-from matplotlib.ticker import MaxNLocator
 
 
 def show_images(images, titles=None, columns=10, size=0.9):
@@ -42,36 +41,3 @@ def show_images(images, titles=None, columns=10, size=0.9):
         if titles is not None:
             ax.set_title(titles[i], fontsize=9, pad=2)
     return axes.ravel()[:len(images)]
-
-
-def show_pixels(image, ax=None, form='{:.1f}'):
-    """Draws one image with the value of each pixel written into it.
-
-    Args:
-        image: ``(H, W)`` array.
-        ax: Matplotlib axes, or None for new ones.
-        form (str): How a value is written; zeros stay blank.
-
-    Returns:
-        matplotlib.axes.Axes: The axes drawn on.
-
-    Raises:
-        ValueError: If ``image`` is not of shape ``(H, W)``.
-    """
-    image = numpy.asarray(image)
-    if image.ndim != 2:
-        raise ValueError(f'image must have shape (H, W); got {image.shape}')
-    if ax is None:
-        _, ax = plt.subplots(figsize=(0.34 * image.shape[1], 0.34 * image.shape[0]))
-    ax.imshow(image)
-    ax.grid(False)
-    middle = (image.min() + image.max()) / 2
-    for (row, column), value in numpy.ndenumerate(image):
-        if value != 0:
-            ax.text(column, row, form.format(value), ha='center', va='center', fontsize=7,
-                    color='white' if value < middle else 'black')
-    for axis in ax.xaxis, ax.yaxis:
-        axis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_xlabel('column')
-    ax.set_ylabel('row')
-    return ax

@@ -63,3 +63,34 @@ def test_show_confusion():
     assert {t.get_position(): t.get_text() for t in ax.texts} == {(0, 0): '9', (1, 0): '1', (1, 1): '8'}
     with pytest.raises(ValueError, match=r'must be a square matrix; got shape \(2, 3\)'):
         visualize.show_confusion(np.zeros((2, 3)))
+
+
+def test_show_pixels_signed_windows_and_nan():
+    ax = visualize.show_pixels(np.array([[0, -2], [np.nan, 1]]), form='{:g}', zeros=True,
+                               windows=[(0, 1, 2, 1)], title='errors')
+    assert {text.get_position(): text.get_text() for text in ax.texts} == {
+        (0, 0): '0', (1, 0): '-2', (0, 1): '?', (1, 1): '1'}
+    assert ax.images[0].get_clim() == (-2, 2) and ax.get_title() == 'errors'
+    window, = ax.patches
+    assert window.get_bbox().extents.tolist() == [0.5, -0.5, 1.5, 1.5]
+    grey = visualize.show_pixels(np.array([[5, 5]]), vmin=0, vmax=9)
+    assert grey.images[0].get_clim() == (0, 9)
+
+
+def test_show_maps():
+    axes = visualize.show_maps([np.array([[0, 3]]), np.eye(2)], ['a', 'b'])
+    assert [ax.images[0].get_clim() for ax in axes] == [(0, 3), (0, 3)]
+    assert axes[0].images[0].get_cmap().name == 'gray' and axes[1].get_title() == 'b'
+    axes = visualize.show_maps(np.array([[[0, 1]], [[-4, 2]]]))
+    assert [ax.images[0].get_clim() for ax in axes] == [(-4, 4), (-4, 4)], 'zero in the middle'
+    axes = visualize.show_maps(np.array([[[0, 1]], [[0, 2]]]), common=False)
+    assert [ax.images[0].get_clim() for ax in axes] == [(0, 1), (0, 2)]
+    assert visualize.show_maps(np.zeros((1, 2, 2)))[0].images[0].get_clim() == (0, 1)
+
+
+@pytest.mark.parametrize('maps, titles, message', [
+    ([], None, 'maps must be at least one array'), (np.zeros((2, 3)), None, r'got shapes \[\(3,\), \(3,\)\]'),
+    (np.zeros((2, 3, 3)), ['a'], 'titles must be 2 texts, one per map; got 1')])
+def test_show_maps_bad_input(maps, titles, message):
+    with pytest.raises(ValueError, match=message):
+        visualize.show_maps(maps, titles)

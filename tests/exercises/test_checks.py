@@ -1,0 +1,52 @@
+"""Each check turns down the stub and plausible wrong answers, and accepts the solution."""
+
+import collections
+import importlib
+import pathlib
+import re
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import nbformat
+import numpy as np
+import pytest
+
+from nico2ai_cnn import exercises
+from tests.notebook_files import NOTEBOOKS, exercise_cells
+
+
+def checked_answers(path):
+    """The exercises that a notebook holds, as {name of the check: answer}."""
+    namespace = {'np': np, 'chainer': chainer, 'F': F, 'L': L, 'exercises': exercises}
+    found = {}
+    for cell in exercise_cells(nbformat.read(path, 4)):
+        exec(cell.source, namespace)
+        check, answer = re.search(r'^exercises\.(check_\w+)\((\w+)\)$', cell.source, re.M).groups()
+        found[check] = namespace[answer]
+    return found
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
+def test_stubs_wait_and_solutions_are_right(path, capsys):
+    stubs = checked_answers(path)
+    solutions = checked_answers(path.parent / 'solutions' / path.name)
+    capsys.readouterr()
+    assert 2 <= len(stubs) <= 4 and stubs.keys() == solutions.keys()
+    for name in stubs:
+        check = getattr(exercises, name)
+        check(stubs[name])
+        assert capsys.readouterr().out == (
+            f'⏳ {stubs[name].__name__}: nothing here yet. Write your answer above, then run this again.\n')
+        check(solutions[name])
+        assert capsys.readouterr().out == f'✓ {solutions[name].__name__}: right.\n'
+
+
+def test_every_check_turns_down_two_wrong_answers_and_is_used():
+    checks = {name for name in vars(exercises) if name.startswith('check_')}
+    wrong = collections.Counter()
+    for path in pathlib.Path(__file__).parent.glob('test_*.py'):
+        module = importlib.import_module(f'tests.exercises.{path.stem}')
+        wrong.update(check.__name__ for check, _, _ in getattr(module, 'WRONG', []))
+    assert {name for name in checks if wrong[name] < 2} == set()
+    assert checks == {name for path in NOTEBOOKS for name in checked_answers(path)}

@@ -1,5 +1,6 @@
 # make lab    sets everything up in .venv and opens the course in JupyterLab
 # make test   sets everything up in .venv and runs every test, notebooks included
+# make test-browser   sets everything up and tries the steppers and JupyterLab in Chromium (apt install chromium chromium-driver)
 # make benchmark   measures the README's figures, beside PyTorch's; BENCHMARKS='steps layers' picks some
 
 PYTHON ?= python3
@@ -11,13 +12,16 @@ INSTALLED := $(VENV)/installed
 ROOT_ARGS := $(shell [ "$$(id -u)" != 0 ] || echo --allow-root)
 DISPLAY_ARGS := $(shell [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || echo --no-browser)
 
-.PHONY: lab test notebooks benchmark setup clean
+.PHONY: lab test test-browser notebooks benchmark setup clean
 
 lab: setup
 	$(BIN)/python -m jupyterlab $(ROOT_ARGS) $(DISPLAY_ARGS) $(LAB_ARGS) notebooks
 
 test: setup
 	$(BIN)/python -m pytest $(TEST_ARGS)
+
+test-browser: setup
+	$(BIN)/python -m pytest tests/browser -m browser $(TEST_ARGS)
 
 # make notebooks NB=07 runs notebook 07 and its solutions, and saves what they print; without NB, all of them.
 notebooks: setup

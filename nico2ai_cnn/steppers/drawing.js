@@ -55,7 +55,7 @@ function makeGrid(title, {name, pick, hover} = {}) {
   const canvas = html('canvas');
   const colours = canvas.getContext('2d');
   const texts = svg('g'), ticks = svg('g', {class: 'ticks'}), shades = svg('g'), outlines = svg('g');
-  const overlay = svg('svg', {class: 'pixels'}, texts, ticks, shades, outlines);
+  const overlay = svg('svg', {class: 'pixels', 'aria-hidden': 'true'}, texts, ticks, shades, outlines);
   const heading = html('div', {class: 'heading'}, title);
   const root = html('div', {class: 'grid', 'data-grid': name ?? title}, heading,
     html('div', {class: 'stack'}, canvas, overlay));
@@ -125,7 +125,8 @@ function makeGrid(title, {name, pick, hover} = {}) {
     },
   };
 }
-const cellFor = longest => (longest <= 7 ? 36 : longest <= 12 ? 30 : longest <= 20 ? 22 : longest <= 36 ? 9 : longest <= 72 ? 5 : longest <= 144 ? 3 : 1);
+const cellFor = longest => (
+  longest <= 7 ? 34 : longest <= 12 ? 26 : longest <= 20 ? 22 : longest <= 36 ? 9 : longest <= 72 ? 5 : longest <= 144 ? 3 : 1);
 const hatching = (x, y, size) =>
   `M${x} ${y + size}L${x + size} ${y}M${x} ${y + size / 2}L${x + size / 2} ${y}M${x + size / 2} ${y + size}L${x + size} ${y + size / 2}`;
 

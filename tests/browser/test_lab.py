@@ -27,12 +27,13 @@ def lab(tmp_path_factory):
         port = free.getsockname()[1]
     token = secrets.token_hex(16)
     environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'JUPYTER_CONFIG_DIR': str(folder / 'config'),
-                   'JUPYTERLAB_SETTINGS_DIR': str(folder / 'settings'), 'JUPYTERLAB_WORKSPACES_DIR': str(folder / 'spaces')}
+                   'JUPYTERLAB_SETTINGS_DIR': str(folder / 'settings'),
+                   'JUPYTERLAB_WORKSPACES_DIR': str(folder / 'spaces')}
     with open(folder / 'lab.log', 'w') as log:
         server = subprocess.Popen(
             [sys.executable, '-m', 'jupyterlab', '--no-browser', '--allow-root', f'--port={port}',
-             f'--IdentityProvider.token={token}', '--LabApp.news_url=', '--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate',
-             folder / 'notebooks'], env=environment, stdout=log, stderr=log)
+             f'--IdentityProvider.token={token}', '--LabApp.news_url=',
+             '--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate', folder / 'notebooks'], env=environment, stdout=log, stderr=log)
     address = f'http://127.0.0.1:{port}'
     deadline = time.monotonic() + 60
     while True:
@@ -58,17 +59,18 @@ def wait(browser, script, seconds=120, *args):
     raise AssertionError(f'waited {seconds} s for: {script}')
 
 
+ITEM = '''return [...document.querySelectorAll(arguments[0])].find(
+    each => each.textContent.trim().startsWith(arguments[1]) && each.offsetParent)'''
+
+
 def run_all(browser, lab, name):
     """Opens a notebook in a workspace of its own, runs all of it, and waits for its last cell."""
     address, token = lab
     browser.get(f'{address}/lab/workspaces/{secrets.token_hex(4)}/tree/{name}?token={token}')
     wait(browser, 'return document.querySelectorAll(".jp-CodeCell").length > 3')
     wait(browser, 'return document.querySelector(".jp-Notebook-ExecutionIndicator[data-status=idle]")')
-    browser.execute_script(
-        'const menu = [...document.querySelectorAll(".lm-MenuBar-item")].find(each => each.textContent === "Run");'
-        'for (const kind of ["mousedown", "mouseup"]) menu.dispatchEvent(new MouseEvent(kind, {bubbles: true, button: 0}))')
-    item = wait(browser, 'return [...document.querySelectorAll(".lm-Menu-item")].find(each => each.textContent.includes("Run All Cells"))')
-    item.click()
+    for entry in ('.lm-MenuBar-item', 'Run'), ('.lm-Menu-item', 'Run All Cells'):
+        wait(browser, ITEM, 30, *entry).click()
     wait(browser, 'return document.querySelector(".jp-Notebook-ExecutionIndicator[data-status=busy]")', 30)
     wait(browser, 'return document.querySelector(".jp-Notebook-ExecutionIndicator[data-status=idle]")')
 
@@ -93,19 +95,22 @@ def test_run_all_then_step(browser, lab, name):
     run_all(browser, lab, f'{name}.ipynb')
     page = live_stepper(browser, 'convolution')
     before, first = page.text(), page.numbers('output')
-    selected = 'return [...document.querySelectorAll(".jp-Cell")].findIndex(cell => cell.classList.contains("jp-mod-active"))'
-    active = browser.execute_script(selected)
+    selected = '''return [...document.querySelectorAll(".jp-Cell")].findIndex(
+        cell => cell.classList.contains("jp-mod-active"))'''
     press_with_keyboard(page, '\ue015')     # arrow down
+    active = browser.execute_script(selected)
     assert page.text() != before and page.text('.where') == 'output (row 1, column 0):'
+    press_with_keyboard(page, '\ue015')
+    assert page.text('.where') == 'output (row 2, column 0):'
     assert browser.execute_script(selected) == active, 'the arrow key moved the stepper, not the notebook'
     page.set('stride', 2)
     assert page.numbers('output') != first
-    assert page.text('.where') == 'output (row 1, column 0):'
+    assert page.text('.where') == 'output (row 2, column 0):'
 
 
 def test_a_slider_redraws_its_picture(browser, lab):
     run_all(browser, lab, '02_filtering.ipynb')
-    script = '''const slider = document.querySelector(".jp-OutputArea .widget-slider .noUi-handle, .jp-OutputArea .widget-slider input");
+    script = '''const slider = document.querySelector(".jp-OutputArea .widget-slider .noUi-handle");
         if (slider) slider.scrollIntoView({block: "center"}); else {
             const pane = document.querySelector(".jp-WindowedPanel-outer, .jp-Notebook");
             pane.scrollTop = (pane.scrollTop + 500) % (pane.scrollHeight - 100); }

@@ -163,6 +163,9 @@ def test_pooling_shows_chainers_numbers(show, method, k, s, p, cover_all):
     for i, j in np.ndindex(y.shape[1:]):
         page.point('output 0', i, j)
         for c, text in enumerate(page.texts('.products')):
+            if y[c, i, j] == -np.inf:
+                assert text.endswith('max() = -∞: the window lies wholly outside')
+                continue
             arithmetic, value = text.split(': ', 1)[1].split(' = ')
             np.testing.assert_allclose(float(value.split()[0]), y[c, i, j], **IN_TEXT)
             if method == 'max':

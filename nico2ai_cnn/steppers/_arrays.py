@@ -91,6 +91,11 @@ def numbers(array):
     return array.astype(str).astype(float).tolist()
 
 
+def menu(named_arrays):
+    """Returns [[label, nested lists], ...]: pairs, because a stored notebook sorts the keys of a dict."""
+    return [[label, numbers(array)] for label, array in named_arrays.items()]
+
+
 def errors(gy, shape):
     """Returns errors of ``shape`` (out, H', W'): ones for None.
 

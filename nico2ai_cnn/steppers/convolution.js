@@ -1,9 +1,10 @@
 // Convolution: the window, its products, their sum over the channels, the bias.
 
 function render({model, el}) {
-  const {inputs, filters, stride, pad, dilate} = model.get('scene');
+  const scene = model.get('scene'), {stride, pad, dilate} = scene;
+  const inputs = new Map(scene.inputs), filters = new Map(scene.filters);
   const root = makeFrame(el, 'convolution', 'Convolution, step by step');
-  const names = [Object.keys(inputs), Object.keys(filters)];
+  const names = [[...inputs.keys()], [...filters.keys()]];
   const inputMenu = makeMenu('input', names[0], restart), filterMenu = makeMenu('filter', names[1], restart);
   const mapMenu = makeMenu('output map', [], restart), mapPlace = html('span', {}, mapMenu.root);
   const sliders = {
@@ -12,33 +13,35 @@ function render({model, el}) {
     dilate: makeSlider('dilation', 1, Math.max(3, dilate), dilate, update)};
   const position = makePosition(root, () => [now.outH, now.outW], show);
   const grids = html('div', {class: 'grids'}), text = makeText(), status = html('div', {class: 'status'});
+  const below = html('div'), right = html('div', {class: 'right'});
   root.append(
     html('div', {class: 'controls'}, inputMenu.root, filterMenu.root, mapPlace,
-      ...Object.values(sliders).map(each => each.root), position.buttons),
-    grids, status, line('hint', HINT));
+      ...(scene.sliders ? Object.values(sliders).map(each => each.root) : []), position.buttons),
+    grids, below, status, line('hint', HINT));
   let now = null, maps = mapMenu, inputGrids = [], filterGrids = [], outputGrid = null;
 
   function restart() {
-    const {W} = filters[filterMenu.value];
+    const {W} = filters.get(filterMenu.value);
     const labels = range(W.length).map(String);
     if (maps.labels !== String(labels)) {
       maps = makeMenu('output map', labels, restart);
       maps.labels = String(labels);
       mapPlace.replaceChildren(maps.root);
     }
-    inputGrids = inputs[inputMenu.value].map((_, c) => makeGrid('', {
+    inputGrids = inputs.get(inputMenu.value).map((_, c) => makeGrid('', {
       name: `input ${c}`, hover: at => reach(at), pick: at => { position.pick(); nearest(at); }}));
     filterGrids = W[0].map((_, c) => makeGrid('', {name: `filter ${c}`}));
     outputGrid = makeGrid('', {
       name: 'output', hover: at => (at ? show(...at) : position.again()), pick: at => { position.pick(); position.go(...at); }});
     const lines = range(Math.max(inputGrids.length, filterGrids.length)).map(c => html('div', {class: 'line'},
       ...[inputGrids[c], filterGrids[c]].filter(Boolean).flatMap((each, i) => (i ? [part('sign', '×'), each.root] : [each.root]))));
-    grids.replaceChildren(html('div', {class: 'lines'}, ...lines), part('sign', '='), html('div', {class: 'right'}, outputGrid.root, text));
+    right.replaceChildren(outputGrid.root);
+    grids.replaceChildren(html('div', {class: 'lines'}, ...lines), part('sign', '='), right);
     update();
   }
 
   function update() {
-    const x = inputs[inputMenu.value], {W, b} = filters[filterMenu.value];
+    const x = inputs.get(inputMenu.value), {W, b} = filters.get(filterMenu.value);
     const o = clamp(Number(maps.value || 0), 0, W.length - 1);
     const [s, p, d] = [sliders.stride.value, sliders.pad.value, sliders.dilate.value];
     const [H, width, kh, kw] = [x[0].length, x[0][0].length, W[o][0].length, W[o][0][0].length];
@@ -49,6 +52,7 @@ function render({model, el}) {
     else if (!outH || !outW) now.problem = `The ${kh} x ${kw} filter${d > 1 ? `, its pixels ${d} apart,` : ''} spans ${spanH} x ${spanW}, and the padded input is only ${H + 2 * p} x ${width + 2 * p}: it fits nowhere. More padding${d > 1 ? ' or less dilation' : ''} would help.`;
     if (now.problem) now.outH = now.outW = 0;
     now.y = range(now.outH).map(i => range(now.outW).map(j => output(i, j)));
+    (kw > 5 ? below : right).append(text);      // long products need the whole width
     draw();
     position.again();
   }
@@ -87,7 +91,7 @@ function render({model, el}) {
     outputGrid.title(outH ? `output, ${outH} x ${outW}` : 'no output');
     outputGrid.paint(outH, outW, (row, column) => now.y[row][column], scaleOf(now.y));
     const notes = [];
-    if (!now.problem) notes.push(`size: floor((${H} + 2·${p} - ${now.spanH}) / ${s}) + 1 = ${outH}` + (H === width && kh === kw ? '' : ` high, floor((${width} + 2·${p} - ${now.spanW}) / ${s}) + 1 = ${outW} wide`));
+    if (!now.problem && scene.sliders) notes.push(`size: floor((${H} + 2·${p} - ${now.spanH}) / ${s}) + 1 = ${outH}` + (H === width && kh === kw ? '' : ` high, floor((${width} + 2·${p} - ${now.spanW}) / ${s}) + 1 = ${outW} wide`));
     if (unread.length) notes.push(`hatched: ${unread.length} pixels that no window reads`);
     if (p) notes.push('light blue: padding, zeros');
     if (kh % 2 === 0 || kw % 2 === 0) notes.push('an even filter has no middle pixel: at stride 1 no padding keeps the size');

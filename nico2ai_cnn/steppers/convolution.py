@@ -18,6 +18,7 @@ class ConvolutionStepper(Stepper):
         stride (int): Pixels from window to window.
         pad (int): Zeros put around the image.
         dilate (int): Pixels from one tap of the filter to the next.
+        sliders (bool): Whether the page lets stride, padding and dilation be changed.
 
     Raises:
         TypeError, ValueError: If an argument holds no finite numbers, the channels of the
@@ -27,7 +28,7 @@ class ConvolutionStepper(Stepper):
     title = 'Convolution stepper'
     _esm = module('convolution')
 
-    def __init__(self, x, W, b=None, stride=1, pad=0, dilate=1):
+    def __init__(self, x, W, b=None, stride=1, pad=0, dilate=1, sliders=True):
         inputs = _arrays.named('x', x, _arrays.image, 'input')
         filters = _arrays.named('W', W, _arrays.filters, 'filter')
         self._settings = {'stride': _arrays.integer('stride', stride, 1), 'pad': _arrays.integer('pad', pad, 0),
@@ -37,10 +38,10 @@ class ConvolutionStepper(Stepper):
         self._bias = biases[first]
         check_fit(*self._first, **self._settings)
         super().__init__({
-            'inputs': {name: _arrays.numbers(each) for name, each in inputs.items()},
-            'filters': {name: {'W': _arrays.numbers(each), 'b': _arrays.numbers(biases[name])}
-                        for name, each in filters.items()},
-            **self._settings})
+            'inputs': _arrays.menu(inputs),
+            'filters': [[name, {'W': _arrays.numbers(each), 'b': _arrays.numbers(biases[name])}]
+                        for name, each in filters.items()],
+            **self._settings, 'sliders': bool(sliders)})
 
     def first_frame(self):
         image, W = self._first

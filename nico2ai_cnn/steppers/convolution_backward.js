@@ -21,7 +21,7 @@ function render({model, el}) {
     html('div', {class: 'grids'}, error.root, html('div', {class: 'lines'}, ...lines.map(each => html('div', {class: 'pairs'},
       group(each.weights.root, part('sign', '→'), each.gx.root), group(each.input.root, part('sign', '→'), each.gW.root)))),
     html('div', {class: 'right'}, text)),
-    line('status', p ? 'light blue: padding; the error that lands there is dropped' : ''), line('hint', HINT));
+    line('status', p ? 'light blue: padding; the error that lands there is dropped' : ''), line('hint', BACKWARD_HINT));
   const mapNow = () => Math.floor(position.row / outH);
   const zeros = (...shape) => (shape.length ? range(shape[0]).map(() => zeros(...shape.slice(1))) : 0);
   const inside = (r, c) => r >= 0 && c >= 0 && r < H && c < width;

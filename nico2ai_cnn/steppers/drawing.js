@@ -17,10 +17,10 @@ const svg = (tag, attributes = {}, ...children) => build(document.createElementN
 const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 const range = n => Array.from({length: Math.max(0, n)}, (_, i) => i);
 
-// A number with at most `digits` significant digits; -0 is 0, infinity is ∞.
+// A number with at most `digits` significant digits; -0 and what rounding leaves of 0 are 0, infinity is ∞.
 function write(value, digits = 4) {
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '-∞';
-  return String(Number(value.toPrecision(digits)) + 0);
+  return Math.abs(value) < 1e-12 ? '0' : String(Number(value.toPrecision(digits)));
 }
 const factor = value => (value < 0 ? `(${write(value)})` : write(value));
 
@@ -55,7 +55,7 @@ function makeGrid(title, {name, pick, hover} = {}) {
   const canvas = html('canvas');
   const colours = canvas.getContext('2d');
   const texts = svg('g'), ticks = svg('g', {class: 'ticks'}), shades = svg('g'), outlines = svg('g');
-  const overlay = svg('svg', {class: 'pixels', 'aria-hidden': 'true'}, texts, ticks, shades, outlines);
+  const overlay = svg('svg', {class: 'pixels', 'aria-hidden': 'true'}, shades, texts, ticks, outlines);
   const heading = html('div', {class: 'heading'}, title);
   const root = html('div', {class: 'grid', 'data-grid': name ?? title}, heading,
     html('div', {class: 'stack'}, canvas, overlay));
@@ -95,7 +95,8 @@ function makeGrid(title, {name, pick, hover} = {}) {
         const rgb = kind === 'padding' ? [176, 220, 242] : value === null ? [200, 200, 200] : colour(value);
         picture.data.set([...rgb, value === null && kind !== 'padding' ? 70 : 255], 4 * (i * columns + j));
         if (cell >= 22 && value !== null) {
-          const text = writing(value, 3), dark = 0.3 * rgb[0] + 0.6 * rgb[1] + 0.1 * rgb[2] < 128;
+          const long = writing(value, 3), text = long.length > 5 ? writing(value, 2) : long;
+          const dark = 0.3 * rgb[0] + 0.6 * rgb[1] + 0.1 * rgb[2] < 128;
           texts.append(svg('text', {
             x: (j + 0.5) * cell, y: (i + 0.5) * cell, 'data-at': `${row},${column}`,
             'font-size': Math.min(0.42 * cell, 1.55 * cell / text.length), fill: dark ? 'white' : 'black'}, text));
@@ -217,3 +218,4 @@ const makeText = () => html('div', {class: 'arithmetic', 'aria-live': 'polite'})
 const line = (kind, ...parts) => html('div', {class: kind}, ...parts);
 const part = (kind, text) => html('span', {class: kind}, text);
 const HINT = 'Click or point at a pixel; arrow keys move, space plays. Numbers are rounded to 4 digits.';
+const BACKWARD_HINT = 'Click or point at an error to send it; point at a pixel of gx to see who sends to it. Arrow keys move, space plays.';

@@ -1,9 +1,10 @@
 // Pooling: the window, and its largest pixel or its mean.
 
 function render({model, el}) {
-  const {inputs, method, ksize, stride, pad, cover_all} = model.get('scene');
+  const {inputs: pairs, method, ksize, stride, pad, cover_all} = model.get('scene');
+  const inputs = new Map(pairs);
   const root = makeFrame(el, 'pooling', 'Pooling, step by step');
-  const menu = makeMenu('input', Object.keys(inputs), restart);
+  const menu = makeMenu('input', [...inputs.keys()], restart);
   const methodMenu = makeMenu('method', ['max', 'average'], update);
   methodMenu.value = method;
   const sliders = {
@@ -17,7 +18,7 @@ function render({model, el}) {
   let now = null, channels = [];
 
   function restart() {
-    channels = inputs[menu.value].map((_, c) => ({
+    channels = inputs.get(menu.value).map((_, c) => ({
       input: makeGrid('', {name: `input ${c}`, hover: reach, pick: at => { position.pick(); nearest(at); }}),
       output: makeGrid('', {name: `output ${c}`, hover: at => (at ? show(...at) : position.again()),
         pick: at => { position.pick(); position.go(...at); }})}));
@@ -27,7 +28,7 @@ function render({model, el}) {
   }
 
   function update() {
-    const x = inputs[menu.value], max = methodMenu.value === 'max';
+    const x = inputs.get(menu.value), max = methodMenu.value === 'max';
     const [k, s, p] = [sliders.k.value, sliders.s.value, sliders.p.value];
     const [H, width] = [x[0].length, x[0][0].length];
     cover.root.hidden = !max;
@@ -73,7 +74,7 @@ function render({model, el}) {
     const more = now.max && cover.value ? ` + ${s} - 1` : '';
     const notes = now.problem ? [] : [`size: floor((${H} + 2·${p} - ${k}${more}) / ${s}) + 1 = ${outH}`];
     if (unread.length) notes.push(`hatched: ${unread.length} pixels that no window reads`);
-    if (now.max) notes.push('cover_all, the default of F.max_pooling_2d: a last, cut-off window reads what is left over');
+    if (now.max && s > 1) notes.push(cover.value ? 'cover_all, as F.max_pooling_2d by default: a last window may hang over the edge' : 'without cover_all: windows only where they fit');
     if (p) notes.push(now.max ? 'light blue: padding, which never wins' : 'light blue: padding, zeros, which count');
     status.replaceChildren(notes.join(' · '));
   }

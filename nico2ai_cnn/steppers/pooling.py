@@ -34,8 +34,7 @@ class PoolingStepper(Stepper):
         self._settings = check_window(ksize, stride, pad, method, cover_all)
         self._first = next(iter(inputs.values()))
         check_fit(self._first, **self._settings)
-        super().__init__({'inputs': {name: _arrays.numbers(each) for name, each in inputs.items()},
-                          **self._settings})
+        super().__init__({'inputs': _arrays.menu(inputs), **self._settings})
 
     def first_frame(self):
         y = pool(self._first, **self._settings)

@@ -17,8 +17,8 @@ function render({model, el}) {
     html('div', {class: 'controls'}, accumulate.root, position.buttons),
     html('div', {class: 'grids'}, html('div', {class: 'lines'}, ...channels.map(({input, error, gx}) =>
       html('div', {class: 'line'}, input.root, error.root, part('sign', '→'), gx.root))), html('div', {class: 'right'}, text)),
-    line('status', max ? 'The ring marks the pixel that won in the forward pass; of equal pixels the first wins, as in Chainer.'
-      : 'Average pooling gave every pixel of the window the same weight, so each gets the same part of the error.'), line('hint', HINT));
+    line('status', max ? 'The ring marks the pixel that won in the forward pass; of equal pixels the first wins, as in Chainer on the CPU.'
+      : 'Average pooling gave every pixel of the window the same weight, so each gets the same part of the error.'), line('hint', BACKWARD_HINT));
 
   const inside = (r, c) => r >= 0 && c >= 0 && r < H && c < width;
   function windowOf(i, j) {

@@ -14,5 +14,10 @@ from nico2ai_cnn.visualize.curves import show_accuracy, show_history  # NOQA: E4
 from nico2ai_cnn.visualize.images import show_images  # NOQA: E402
 from nico2ai_cnn.visualize.maps import show_maps  # NOQA: E402
 from nico2ai_cnn.visualize.pixels import show_pixels  # NOQA: E402
+from nico2ai_cnn.visualize.pooling import show_pooling  # NOQA: E402
+from nico2ai_cnn.visualize.receptive_field import show_receptive_field  # NOQA: E402
+from nico2ai_cnn.visualize.shapes import show_shapes  # NOQA: E402
+from nico2ai_cnn.visualize.slider import show_slider  # NOQA: E402
 
-__all__ = ['show_accuracy', 'show_confusion', 'show_history', 'show_images', 'show_maps', 'show_pixels']
+__all__ = ['show_accuracy', 'show_confusion', 'show_history', 'show_images', 'show_maps', 'show_pixels',
+           'show_pooling', 'show_receptive_field', 'show_shapes', 'show_slider']

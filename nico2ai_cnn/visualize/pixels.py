@@ -10,7 +10,7 @@ WINDOW_COLOUR = '#D55E00'
 
 
 def show_pixels(image, ax=None, form='{:.1f}', signed=None, vmin=None, vmax=None, zeros=False,
-                windows=(), title=None):
+                windows=(), title=None, fontsize=8):
     """Draws one image with the value of each pixel written into it.
 
     Grey for intensities; blue, white and red for signed values, white being 0.
@@ -25,6 +25,7 @@ def show_pixels(image, ax=None, form='{:.1f}', signed=None, vmin=None, vmax=None
         zeros (bool): Whether zeros are written too.
         windows: Rectangles to outline, ``(top, left, height, width)`` in pixels each.
         title (str): Above the matrix, or None.
+        fontsize (float): Of the numbers, in points.
 
     Returns:
         matplotlib.axes.Axes: The axes drawn on.
@@ -48,7 +49,7 @@ def show_pixels(image, ax=None, form='{:.1f}', signed=None, vmin=None, vmax=None
             red, green, blue, _ = shown.cmap(shown.norm(value)) if numpy.isfinite(value) else (1, 1, 0, 1)
             dark = 0.3 * red + 0.6 * green + 0.1 * blue < 0.5
             text = form.format(value) if numpy.isfinite(value) else '?'
-            ax.text(column, row, text, ha='center', va='center', fontsize=7.5,
+            ax.text(column, row, text, ha='center', va='center', fontsize=fontsize,
                     color='white' if dark else 'black')
     for top, left, height, width in windows:
         ax.add_patch(matplotlib.patches.Rectangle(

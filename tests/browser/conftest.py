@@ -55,10 +55,10 @@ class Page:
         return self.browser.execute_script(f'const root = arguments[0]; {script}', self.root, *args)
 
     def numbers(self, grid):
-        """The numbers written into a grid, as {(row, column): number}."""
+        """The numbers written into a grid, as {(row, column): text}."""
         cells = self.run('return [...root.querySelectorAll(`[data-grid="${arguments[1]}"] text[data-at]`)]'
                          '.map(text => [text.dataset.at, text.textContent])', grid)
-        return {tuple(map(int, at.split(','))): float(text.replace('∞', 'inf')) for at, text in cells}
+        return {tuple(map(int, at.split(','))): text.replace('∞', 'inf') for at, text in cells}
 
     def boxes(self, grid, kind):
         """The rectangles of a kind, as [(top, left, height, width), ...]."""

@@ -89,9 +89,9 @@ def test_takes_variables_images_and_dicts():
     variable = chainer.Variable(SQUARE[None, None].astype('f'))
     link = L.Convolution2D(1, 2, 3)
     scene = steppers.ConvolutionStepper({'square': variable, 'ints': np.eye(6, dtype=np.uint8)}, link.W, link.b).scene
-    assert scene['inputs']['square'] == [SQUARE.tolist()] and list(scene['inputs']) == ['square', 'ints']
-    np.testing.assert_array_equal(np.array(scene['filters']['filter']['W'], 'f'), link.W.array)
-    assert steppers.PoolingStepper(np.full((2, 2), 0.1)).scene['inputs']['input'] == [[[0.1, 0.1], [0.1, 0.1]]]
+    assert scene['inputs'][0] == ['square', [SQUARE.tolist()]] and scene['inputs'][1][0] == 'ints'
+    np.testing.assert_array_equal(np.array(scene['filters'][0][1]['W'], 'f'), link.W.array)
+    assert steppers.PoolingStepper(np.full((2, 2), 0.1)).scene['inputs'] == [['input', [[[0.1, 0.1], [0.1, 0.1]]]]]
 
 
 @pytest.mark.parametrize('call, message', [

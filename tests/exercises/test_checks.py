@@ -5,22 +5,20 @@ import importlib
 import pathlib
 import re
 
-import chainer
-import chainer.functions as F
-import chainer.links as L
 import nbformat
-import numpy as np
 import pytest
 
 from nico2ai_cnn import exercises
-from tests.notebook_files import NOTEBOOKS, exercise_cells
+from tests.notebook_files import NOTEBOOKS, code_cells, exercise_cells
 
 
 def checked_answers(path):
     """The exercises that a notebook holds, as {name of the check: answer}."""
-    namespace = {'np': np, 'chainer': chainer, 'F': F, 'L': L, 'exercises': exercises}
-    found = {}
-    for cell in exercise_cells(nbformat.read(path, 4)):
+    notebook, namespace, found = nbformat.read(path, 4), {}, {}
+    for cell in code_cells(notebook)[1:]:       # what the exercises may use is imported, and nothing else is run
+        imports = [line for line in cell.source.splitlines() if re.match(r'(import|from) \w', line)]
+        exec('\n'.join(imports), namespace)
+    for cell in exercise_cells(notebook):
         exec(cell.source, namespace)
         check, answer = re.search(r'^exercises\.(check_\w+)\((\w+)\)$', cell.source, re.M).groups()
         found[check] = namespace[answer]

@@ -1,0 +1,115 @@
+import re
+
+import chainer
+import chainer.functions as F
+import numpy as np
+import pytest
+from scipy import signal
+
+from nico2ai_cnn import inspection, links
+
+
+@pytest.fixture(scope='module')
+def alexnet():
+    return links.AlexNet(rng=np.random.default_rng(0))
+
+
+@pytest.fixture(scope='module')
+def photo():
+    return np.random.default_rng(1).random((1, 3, 227, 227), dtype=np.float32)
+
+
+def test_table_of_the_docstring(alexnet):
+    """Every number in it, against what the code does."""
+    rows = re.findall(r'^ +(\w+) +(?:(\S+/\S+/\d)(?:, (\d) groups)? +)?(\d+)(?: @ (\d+)x\d+)?(?: +([\d,]+))?$',
+                      links.AlexNet.__doc__, re.M)
+    summary = inspection.summary(alexnet, (3, 227, 227))
+    layers = [row for row in summary if row.ksize or row.parameters]
+    assert len(rows) == len(layers) == 11
+    for (name, window, groups, depth, size, parameters), row in zip(rows, layers):
+        assert row.name == f'/{name}' or name == 'pool' and row.kind == 'max_pooling_2d'
+        assert window == (f'{row.ksize}/{row.stride}/{row.pad}' if row.ksize else '')
+        assert (groups or '1') == str(row.groups or 1)
+        assert row.out_shape == ((int(depth), int(size), int(size)) if size else (int(depth),))
+        assert row.parameters == int((parameters or '0').replace(',', ''))
+    assert '60,965,224' in links.AlexNet.__doc__ and alexnet.count_params() == 60965224
+
+
+def test_the_papers_connections():
+    """The paper's two halves: conv2, conv4 and conv5 see only half of the maps before them."""
+    without = 60965224 + 256 * 48 * 25 + 384 * 192 * 9 + 256 * 192 * 9
+    assert without == 62378344
+
+
+def test_sizes_hold_with_cover_all_and_without():
+    for size, pooled in (55, 27), (27, 13), (13, 6):
+        x = np.zeros((1, 1, size, size), 'f')
+        for cover_all in True, False:
+            assert F.max_pooling_2d(x, 3, 2, cover_all=cover_all).shape[2:] == (pooled, pooled)
+
+
+def test_channels_and_classes(rng):
+    net = links.AlexNet(n_class=5, in_channels=1, rng=rng)
+    with chainer.using_config('train', False):
+        assert net(np.zeros((2, 1, 227, 227), 'f')).shape == (2, 5)
+    assert net.conv1.W.shape == (96, 1, 11, 11) and net.fc8.W.shape == (5, 4096)
+
+
+def test_first_layers_against_scipy(alexnet, photo):
+    """One map of conv1, and one of each half of conv2, by an independent convolution."""
+    with inspection.record(alexnet) as activations, chainer.using_config('train', False):
+        alexnet(photo)
+    W, b = alexnet.conv1.W.array, alexnet.conv1.b.array
+    expected = sum(signal.correlate2d(photo[0, c], W[7, c], 'valid') for c in range(3))[::4, ::4] + b[7]
+    np.testing.assert_allclose(activations['/conv1'][0, 7], expected, rtol=1e-4, atol=1e-4)
+
+    a = np.maximum(activations['/conv1'][0].astype(float), 0)
+    squares = np.stack([(a[max(0, i - 2):i + 3] ** 2).sum(axis=0) for i in range(96)])
+    normalised = a / (2 + 1e-4 * squares) ** 0.75       # slide 39, with the paper's numbers
+    np.testing.assert_allclose(activations['local_response_normalization'][0], normalised, rtol=1e-4, atol=1e-5)
+
+    pooled = np.pad(activations['max_pooling_2d'][0], ((0, 0), (2, 2), (2, 2)))
+    W, b = alexnet.conv2.W.array, alexnet.conv2.b.array
+    for out, half in (3, slice(0, 48)), (200, slice(48, 96)):
+        expected = b[out] + sum(signal.correlate2d(x, w, 'valid') for x, w in zip(pooled[half], W[out]))
+        np.testing.assert_allclose(activations['/conv2'][0, out], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_dropout_in_training_only(alexnet, photo):
+    first, second = alexnet(photo).array, alexnet(photo).array
+    assert not np.array_equal(first, second)
+    with chainer.using_config('train', False):
+        np.testing.assert_array_equal(alexnet(photo).array, alexnet(photo).array)
+
+
+def test_initial_weights_are_the_papers(alexnet):
+    for layer in alexnet.children():
+        assert layer.W.array.std() == pytest.approx(0.01, rel=0.02) and abs(layer.W.array.mean()) < 2e-4
+        assert set(layer.b.array) == {float(layer.name in ('conv2', 'conv4', 'conv5', 'fc6', 'fc7'))}
+
+
+def test_rng_decides_the_weights(alexnet):
+    def weights(seed):
+        return links.AlexNet(n_class=1, rng=np.random.default_rng(seed)).conv1.W.array
+
+    np.testing.assert_array_equal(weights(0), alexnet.conv1.W.array)
+    assert not np.array_equal(weights(1), alexnet.conv1.W.array)
+
+
+@pytest.mark.parametrize('x, error, message', [
+    (np.zeros((1, 3, 224, 224), 'f'), ValueError,
+     r'x must have shape \(N, 3, 227, 227\); got \(1, 3, 224, 224\)'),
+    (np.zeros((1, 1, 227, 227), 'f'), ValueError, r'.*got \(1, 1, 227, 227\)'),
+    (np.zeros((3, 227, 227), 'f'), ValueError, r'.*got \(3, 227, 227\)'),
+    (np.zeros((1, 3, 227, 227)), TypeError, r'x must be float32 in \[0, 1\]; got float64'),
+    (np.zeros((0, 3, 227, 227), 'f'), ValueError, r'x holds no images')])
+def test_bad_input(alexnet, x, error, message):
+    with pytest.raises(error, match=f'AlexNet: {message}'):
+        alexnet(x)
+
+
+@pytest.mark.parametrize('argument', ['n_class', 'in_channels'])
+@pytest.mark.parametrize('value', [0, -1, 2.5, '10', True])
+def test_bad_sizes(argument, value):
+    with pytest.raises(ValueError, match=f'{argument} must be an integer of at least 1; got'):
+        links.AlexNet(**{argument: value})

@@ -1,0 +1,28 @@
+"""Networks that tests put together."""
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+
+
+class Net(chainer.Chain):
+    """Layers by keyword, and a forward that is handed over."""
+
+    def __init__(self, forward, **layers):
+        super().__init__()
+        self._forward = forward
+        with self.init_scope():
+            for name, layer in layers.items():
+                setattr(self, name, layer)
+
+    def forward(self, x):
+        return self._forward(self, x)
+
+
+def residual():
+    def forward(net, x):
+        h = F.relu(net.bn(net.conv1(x)))
+        h = h + net.conv3(F.dropout(F.relu(net.conv2(h))))
+        return F.average_pooling_2d(h, 3, 2)
+    return Net(forward, conv1=L.Convolution2D(2, 4, 3, stride=2), bn=L.BatchNormalization(4),
+               conv2=L.Convolution2D(4, 4, 3, pad=1), conv3=L.Convolution2D(4, 4, 3, pad=1))

@@ -82,16 +82,16 @@ def test_prints_as_a_table():
     assert repr(inspection.summary(links.LeNet(), (1, 28, 28))) == text
     lines = text.split('\n')
     assert lines[0] == 'LeNet, input 1x28x28'
-    assert lines[2].split() == ['layer', 'kind', 'input', 'output', 'k', 's', 'p', 'parameters', 'MACs',
+    assert lines[2].split() == ['layer', 'input', 'output', 'k', 's', 'p', 'parameters', 'MACs',
                                 'field', 'jump']
-    assert lines[4].split() == ['/conv1', 'Convolution2D', '1x28x28', '6x28x28', '5', '1', '2', '156',
+    assert lines[4].split() == ['/conv1', '1x28x28', '6x28x28', '5', '1', '2', '156',
                                 '117,600', '5', '1']
     assert lines[-1].split() == ['total', '61,706', '416,520']
     assert len({len(line) for line in lines if line.startswith('---')}) == 1
     dilated = Net(lambda net, x: net.conv(x),
                   conv=L.Convolution2D(2, 4, (3, 1), pad=(2, 0), dilate=2, groups=2))
     line = str(inspection.summary(dilated, (2, 8, 9))).split('\n')[4]
-    assert line.split() == ['/conv', 'Convolution2D', '2x8x9', '4x8x9', '3x1', '1', '2x0', '2', '2', '16',
+    assert line.split() == ['/conv', '2x8x9', '4x8x9', '3x1', '1', '2x0', '2', '2', '16',
                             '864', '5x1', '1']
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import importlib
 import re
 import tomllib
 
@@ -81,6 +82,18 @@ def test_stands_alone(path):
         calls = {node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, 'attr', '')
                  for node in ast.walk(tree) if isinstance(node, ast.Call)}
         assert not calls & {'open', 'load', 'loadtxt', 'load_npz', 'read_text', 'run_line_magic'}
+
+
+@every_lesson
+def test_stored_steppers_are_the_package_s(path):
+    """An HTML export of the stored notebook steps with the module that is stored in it."""
+    widgets = nbformat.read(path, 4).metadata.get('widgets', {'application/vnd.jupyter.widget-state+json': {'state': {}}})
+    for model in widgets['application/vnd.jupyter.widget-state+json']['state'].values():
+        if '_anywidget_id' in model['state']:
+            module, name = model['state']['_anywidget_id'].rsplit('.', 1)
+            stepper = getattr(importlib.import_module(module), name)
+            assert model['state']['_esm'] == stepper._esm, f'{name} has changed: run the notebook again'
+            assert model['state']['_css'] == str(stepper._css)
 
 
 @every_lesson

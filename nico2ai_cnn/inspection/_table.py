@@ -66,7 +66,6 @@ class Summary(collections.abc.Sequence):
     def __str__(self):
         columns = {
             'layer': [row.name for row in self],
-            'kind': [row.kind if row.name.startswith('/') else '' for row in self],
             'input': [by(row.in_shape) for row in self], 'output': [by(row.out_shape) for row in self],
             'k': [by(row.ksize) for row in self], 's': [by(row.stride) for row in self],
             'p': [by(row.pad) for row in self],
@@ -80,7 +79,7 @@ class Summary(collections.abc.Sequence):
         totals = {'layer': 'total', 'parameters': f'{self.parameters:,}', 'MACs': f'{self.macs:,}'}
         lines = [list(columns), *zip(*columns.values()), [totals.get(name, '') for name in columns]]
         widths = [max(map(len, column)) for column in zip(*lines)]
-        aligned = ['  '.join(text.ljust(width) if i < 2 else text.rjust(width)
+        aligned = ['  '.join(text.ljust(width) if i == 0 else text.rjust(width)
                              for i, (text, width) in enumerate(zip(line, widths))).rstrip() for line in lines]
         rule = '-' * max(map(len, aligned))
         title = f'{self.model_name}, input {by(self.shape)}'

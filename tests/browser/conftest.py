@@ -35,6 +35,8 @@ def browser(tmp_path_factory):
 @pytest.fixture
 def show(browser, tmp_path):
     """Opens a stepper without a kernel, and returns its Page; no error may reach the console."""
+    browser.get('about:blank')
+    browser.get_log('browser')      # forgets what earlier pages left in it
     def open_page(stepper):
         path = tmp_path / 'stepper.html'
         path.write_text(stepper.to_html(), encoding='utf-8')

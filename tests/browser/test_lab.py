@@ -100,12 +100,13 @@ def test_run_all_then_step(browser, lab, name):
     press_with_keyboard(page, '\ue015')     # arrow down
     active = browser.execute_script(selected)
     assert page.text() != before and page.text('.where') == 'output (row 1, column 0):'
-    press_with_keyboard(page, '\ue015')
-    assert page.text('.where') == 'output (row 2, column 0):'
+    press_with_keyboard(page, '\ue014')     # arrow right
+    assert page.text('.where') == 'output (row 1, column 1):'
     assert browser.execute_script(selected) == active, 'the arrow key moved the stepper, not the notebook'
-    page.set('stride', 2)
-    assert page.numbers('output') != first
-    assert page.text('.where') == 'output (row 2, column 0):'
+    if name.startswith('04'):               # 02 leaves the sliders out
+        page.set('stride', 2)
+        assert page.numbers('output') != first
+        assert page.text('.where') == 'output (row 1, column 1):'
 
 
 def test_a_slider_redraws_its_picture(browser, lab):

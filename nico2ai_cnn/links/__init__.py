@@ -3,5 +3,8 @@
 from nico2ai_cnn.links.alexnet import AlexNet
 from nico2ai_cnn.links.lenet import LeNet, LeNet5
 from nico2ai_cnn.links.mlp import MLP
+from nico2ai_cnn.links.nin import NIN
+from nico2ai_cnn.links.spp import SPPNet
+from nico2ai_cnn.links.vgg import VGG16
 
-__all__ = ['AlexNet', 'MLP', 'LeNet', 'LeNet5']
+__all__ = ['AlexNet', 'MLP', 'NIN', 'LeNet', 'LeNet5', 'SPPNet', 'VGG16']

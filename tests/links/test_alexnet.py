@@ -1,5 +1,3 @@
-import re
-
 import chainer
 import chainer.functions as F
 import numpy as np
@@ -7,6 +5,7 @@ import pytest
 from scipy import signal
 
 from nico2ai_cnn import inspection, links
+from tests import docstring_tables
 
 
 @pytest.fixture(scope='module')
@@ -19,20 +18,39 @@ def photo():
     return np.random.default_rng(1).random((1, 3, 227, 227), dtype=np.float32)
 
 
+def small(seed=0):
+    return links.AlexNet(10, 1, small=True, rng=np.random.default_rng(seed))
+
+
+def one_tower(n_class=1000, seed=0):
+    return links.AlexNet(n_class, one_tower=True, rng=np.random.default_rng(seed))
+
+
 def test_table_of_the_docstring(alexnet):
-    """Every number in it, against what the code does."""
-    rows = re.findall(r'^ +(\w+) +(?:(\S+/\S+/\d)(?:, (\d) groups)? +)?(\d+)(?: @ (\d+)x\d+)?(?: +([\d,]+))?$',
-                      links.AlexNet.__doc__, re.M)
-    summary = inspection.summary(alexnet, (3, 227, 227))
-    layers = [row for row in summary if row.ksize or row.parameters]
-    assert len(rows) == len(layers) == 11
-    for (name, window, groups, depth, size, parameters), row in zip(rows, layers):
-        assert row.name == f'/{name}' or name == 'pool' and row.kind == 'max_pooling_2d'
-        assert window == (f'{row.ksize}/{row.stride}/{row.pad}' if row.ksize else '')
-        assert (groups or '1') == str(row.groups or 1)
-        assert row.out_shape == ((int(depth), int(size), int(size)) if size else (int(depth),))
-        assert row.parameters == int((parameters or '0').replace(',', ''))
-    assert '60,965,224' in links.AlexNet.__doc__ and alexnet.count_params() == 60965224
+    docstring_tables.check(links.AlexNet.__doc__, alexnet, (3, 227, 227))
+    assert alexnet.count_params() == 60965224
+
+
+def test_one_tower():
+    """Torchvision's AlexNet: https://docs.pytorch.org/vision/stable/models/alexnet.html."""
+    net = one_tower()
+    assert f'{net.count_params():,} parameters' in links.AlexNet.__doc__ and net.count_params() == 61100840
+    rows = [row for row in inspection.summary(net, (3, 224, 224)) if row.ksize or row.parameters]
+    assert [row.out_shape for row in rows] == [
+        (64, 55, 55), (64, 27, 27), (192, 27, 27), (192, 13, 13), (384, 13, 13), (256, 13, 13), (256, 13, 13),
+        (256, 6, 6), (4096,), (4096,), (1000,)]
+    assert all(row.groups == 1 for row in rows if row.name.startswith('/conv'))
+    assert 'local_response_normalization' not in {row.kind for row in inspection.summary(net, (3, 224, 224))}
+
+
+def test_small():
+    net = small()
+    assert f'{net.count_params():,} parameters for ten' in ' '.join(links.AlexNet.__doc__.split())
+    rows = [row for row in inspection.summary(net, (1, 28, 28)) if row.ksize or row.parameters]
+    assert [row.out_shape for row in rows] == [
+        (8, 28, 28), (8, 14, 14), (16, 14, 14), (16, 7, 7), (32, 7, 7), (32, 7, 7), (32, 7, 7), (32, 3, 3),
+        (128,), (128,), (10,)]
+    assert [row.groups for row in rows if row.name.startswith('/conv')] == [1, 2, 1, 2, 2]
 
 
 def test_the_papers_connections():
@@ -88,6 +106,48 @@ def test_initial_weights_are_the_papers(alexnet):
         assert set(layer.b.array) == {float(layer.name in ('conv2', 'conv4', 'conv5', 'fc6', 'fc7'))}
 
 
+def test_initial_weights_of_the_other_forms():
+    for net in small(), one_tower(1):
+        n_in = net.fc6.W.shape[1]
+        assert net.fc6.W.array.std() == pytest.approx((2 / n_in) ** 0.5, rel=0.02)
+        assert not any(layer.b.array.any() for layer in net.children())
+
+
+def test_where_dropout_is(monkeypatch, rng, alexnet):
+    seen = []
+    monkeypatch.setattr(F, 'dropout', lambda x, ratio=.5: seen.append((x.creator.label, x.shape[1:])) or x)
+    for net, size in (alexnet, 227), (small(), 28), (one_tower(5), 224):
+        net(rng.random((1, net.in_channels, size, size), dtype=np.float32))
+    assert seen == [('ReLU', (4096,))] * 2 + [('ReLU', (128,))] * 2 + [
+        ('MaxPoolingND', (256, 6, 6)), ('ReLU', (4096,))]
+
+
+def test_gradients_agree_with_finite_differences():
+    with chainer.using_config('dtype', np.float64), chainer.using_config('train', False):
+        net, rng = small(), np.random.default_rng(1)
+        x, t = rng.random((2, 1, 28, 28)), np.array([3, 8])
+        net.cleargrads()
+        F.softmax_cross_entropy(net(x), t).backward()
+        for name, param in net.namedparams():
+            direction, start = rng.standard_normal(param.shape), param.array.copy()
+            values = []
+            for step in 1e-6, -1e-6:
+                param.array[...] = start + step * direction
+                values.append(float(F.softmax_cross_entropy(net(x), t).array))
+            param.array[...] = start
+            assert float((param.grad * direction).sum()) == pytest.approx(
+                (values[0] - values[1]) / 2e-6, rel=1e-4, abs=1e-7), name
+
+
+def test_save_and_load(tmp_path, rng):
+    first, second = small(1), small(2)
+    chainer.serializers.save_npz(tmp_path / 'net.npz', first)
+    chainer.serializers.load_npz(tmp_path / 'net.npz', second)
+    x = rng.random((2, 1, 28, 28), dtype=np.float32)
+    with chainer.using_config('train', False):
+        np.testing.assert_array_equal(first(x).array, second(x).array)
+
+
 def test_rng_decides_the_weights(alexnet):
     def weights(seed):
         return links.AlexNet(n_class=1, rng=np.random.default_rng(seed)).conv1.W.array
@@ -106,6 +166,18 @@ def test_rng_decides_the_weights(alexnet):
 def test_bad_input(alexnet, x, error, message):
     with pytest.raises(error, match=f'AlexNet: {message}'):
         alexnet(x)
+
+
+@pytest.mark.parametrize('make, size', [(small, 28), (one_tower, 224)])
+def test_bad_input_of_the_other_forms(make, size):
+    net = make()
+    with pytest.raises(ValueError, match=rf'AlexNet: x must have shape \(N, {net.in_channels}, {size}, {size}\); got'):
+        net(np.zeros((1, net.in_channels, 227, 227), 'f'))
+
+
+def test_one_form_at_a_time():
+    with pytest.raises(ValueError, match='small=True and one_tower=True are two forms of AlexNet; give one of them'):
+        links.AlexNet(small=True, one_tower=True)
 
 
 @pytest.mark.parametrize('argument', ['n_class', 'in_channels'])

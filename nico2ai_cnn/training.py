@@ -28,7 +28,8 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, optimizer=None, de
 
     Args:
         model (chainer.Chain): Returns logits ``(N, n_class)`` for a batch of
-            images, or is such a model in ``L.Classifier``. Trained in place.
+            images, or is such a model in ``L.Classifier``. Trained in place. Its own
+            ``loss(y, t)``, if it has one, is what is minimised.
         train: Data set of ``(x, t)``: x float32 as the model takes it, without the
             batch axis, t an integer label in ``[0, n_class)``. Or two arrays.
         test: The same; measured after each epoch. Never used for training.
@@ -76,7 +77,7 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, optimizer=None, de
     elif resume:
         raise ValueError('resume=True needs snapshot, the path of the file to go on from')
 
-    classifier = model if isinstance(model, L.Classifier) else L.Classifier(model)
+    classifier = model if isinstance(model, L.Classifier) else _classifier(model)
     if not classifier.compute_accuracy:
         raise ValueError('model must be a Classifier with compute_accuracy=True')
     classifier.to_device(device)
@@ -208,6 +209,12 @@ def _probe(predictor, data, name):
         if not param.is_initialized:
             raise ValueError(f'the model never uses {path} in forward; remove that layer or use it')
     return logits.shape[1]
+
+
+def _classifier(model):
+    """A model may bring a ``loss(y, t)`` for what it returns besides logits, as GoogLeNet does."""
+    return L.Classifier(model, getattr(model, 'loss', F.softmax_cross_entropy),
+                        lambda y, t: F.accuracy(y[0] if isinstance(y, tuple) else y, t))
 
 
 def _finite_loss(classifier, x, t, updater):

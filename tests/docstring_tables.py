@@ -1,10 +1,12 @@
 """The tables of layers in the docstrings of nico2ai_cnn.links, against what the code does."""
 
+import inspect
 import re
 
 from nico2ai_cnn import inspection
 
-ROW = re.compile(r'^ +(\w+) +(?:(\d+/\d/\d)(?:, (\d) groups)? +)?(\d+)(?: @ (\d+x\d+))?(?: +([\d,]+))?$', re.M)
+ROW = re.compile(r'^(\w+) +(?:(\d+/\d/\d)(?:, (\d) groups)? +)?(\d+)(?: @ (\d+x\d+))?(?: +([\d,]+))?$',
+                 re.M)
 KINDS = {'pool': 'max_pooling_2d', 'mean': 'average'}
 
 
@@ -16,6 +18,7 @@ def check(table, model, shape):
         model (chainer.Chain): The network that it tells about.
         shape: ``(D, H, W)`` of one image.
     """
+    table = inspect.cleandoc(table)     # Python 3.13 does so by itself
     rows = ROW.findall(table)
     summary = inspection.summary(model, shape)
     layers = [row for row in summary if row.name.startswith('/') or row.kind in KINDS.values()]
@@ -26,4 +29,4 @@ def check(table, model, shape):
         assert (groups or '1') == str(row.groups or 1), name
         assert row.out_shape == (int(depth), *map(int, size.split('x') if size else ())), name
         assert row.parameters == int((parameters or '0').replace(',', '')), name
-    assert table.split('    total ')[1].split()[0] == f'{model.count_params():,}'
+    assert re.search(r'^total +(\S+)', table, re.M)[1] == f'{model.count_params():,}'

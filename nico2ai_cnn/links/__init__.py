@@ -1,10 +1,13 @@
 """The lecture's networks, one file each. ``forward`` takes NCHW, returns logits."""
 
 from nico2ai_cnn.links.alexnet import AlexNet
+from nico2ai_cnn.links.deepface import DeepFace
+from nico2ai_cnn.links.googlenet import GoogLeNet
 from nico2ai_cnn.links.lenet import LeNet, LeNet5
 from nico2ai_cnn.links.mlp import MLP
 from nico2ai_cnn.links.nin import NIN
+from nico2ai_cnn.links.resnet import ResNet
 from nico2ai_cnn.links.spp import SPPNet
 from nico2ai_cnn.links.vgg import VGG16
 
-__all__ = ['AlexNet', 'MLP', 'NIN', 'LeNet', 'LeNet5', 'SPPNet', 'VGG16']
+__all__ = ['AlexNet', 'DeepFace', 'GoogLeNet', 'LeNet', 'LeNet5', 'MLP', 'NIN', 'ResNet', 'SPPNet', 'VGG16']

@@ -37,8 +37,8 @@ def test_one_tower():
     assert f'{net.count_params():,} parameters' in links.AlexNet.__doc__ and net.count_params() == 61100840
     rows = [row for row in inspection.summary(net, (3, 224, 224)) if row.ksize or row.parameters]
     assert [row.out_shape for row in rows] == [
-        (64, 55, 55), (64, 27, 27), (192, 27, 27), (192, 13, 13), (384, 13, 13), (256, 13, 13), (256, 13, 13),
-        (256, 6, 6), (4096,), (4096,), (1000,)]
+        (64, 55, 55), (64, 27, 27), (192, 27, 27), (192, 13, 13),
+        (384, 13, 13), (256, 13, 13), (256, 13, 13), (256, 6, 6), (4096,), (4096,), (1000,)]
     assert all(row.groups == 1 for row in rows if row.name.startswith('/conv'))
     assert 'local_response_normalization' not in {row.kind for row in inspection.summary(net, (3, 224, 224))}
 
@@ -171,12 +171,12 @@ def test_bad_input(alexnet, x, error, message):
 @pytest.mark.parametrize('make, size', [(small, 28), (one_tower, 224)])
 def test_bad_input_of_the_other_forms(make, size):
     net = make()
-    with pytest.raises(ValueError, match=rf'AlexNet: x must have shape \(N, {net.in_channels}, {size}, {size}\); got'):
+    with pytest.raises(ValueError, match=rf'AlexNet: .* \(N, {net.in_channels}, {size}, {size}\); got'):
         net(np.zeros((1, net.in_channels, 227, 227), 'f'))
 
 
 def test_one_form_at_a_time():
-    with pytest.raises(ValueError, match='small=True and one_tower=True are two forms of AlexNet; give one of them'):
+    with pytest.raises(ValueError, match='small=True and one_tower=True are two forms of AlexNet'):
         links.AlexNet(small=True, one_tower=True)
 
 

@@ -79,7 +79,8 @@ def test_a_logit_is_the_mean_of_its_map(rng, cifar):
         with inspection.record(net) as activations, chainer.using_config('train', False):
             y = net(rng.random(x, dtype=np.float32)).array
         maps = activations['/cccp6']
-        np.testing.assert_allclose(y, (np.maximum(maps, 0) if relu else maps).mean(axis=(2, 3)), rtol=1e-4, atol=1e-7)
+        wanted = (np.maximum(maps, 0) if relu else maps).mean(axis=(2, 3))
+        np.testing.assert_allclose(y, wanted, rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize('form, scale', [('nin', 0.05), ('cifar', 0.05)])
@@ -116,7 +117,8 @@ def test_where_dropout_is(monkeypatch, rng, nin, cifar):
     with chainer.no_backprop_mode():
         for net, size in (nin, 224), (cifar, 32), (small(), 28):
             net(rng.random((1, net.in_channels, size, size), dtype=np.float32))
-    assert seen == [((384, 6, 6), .5), ((96, 16, 16), .5), ((192, 8, 8), .5), ((16, 7, 7), .2), ((32, 3, 3), .2)]
+    assert seen == [((384, 6, 6), .5),
+                    ((96, 16, 16), .5), ((192, 8, 8), .5), ((16, 7, 7), .2), ((32, 3, 3), .2)]
 
 
 def test_gradients_agree_with_finite_differences():

@@ -28,7 +28,8 @@ def test_small(rng):
     shapes = {row.name: row.out_shape for row in inspection.summary(net, (1, 28, 28))}
     assert [shapes[name] for name in ('/conv1_2', '/conv2_2', '/conv3_3', '/fc7', '/fc8')] \
         == [(8, 28, 28), (16, 14, 14), (32, 7, 7), (128,), (10,)]
-    assert [shape for name, shape in shapes.items() if 'pool' in name] == [(8, 14, 14), (16, 7, 7), (32, 3, 3)]
+    pooled = [shape for name, shape in shapes.items() if 'pool' in name]
+    assert pooled == [(8, 14, 14), (16, 7, 7), (32, 3, 3)]
     with chainer.using_config('train', False):
         x = rng.random((2, 3, 28, 28), dtype=np.float32)
         assert links.VGG16(n_class=7, in_channels=3, small=True)(x).shape == (2, 7)

@@ -11,10 +11,10 @@ import sys
 import numpy as np
 import torch
 
-from tests.reference import draws, torch_classic, torch_first
+from tests.reference import draws, torch_classic, torch_first, torch_modern
 
 FOLDER = pathlib.Path(__file__).parent
-FORMS = {**torch_first.FORMS, **torch_classic.FORMS}
+FORMS = {**torch_first.FORMS, **torch_classic.FORMS, **torch_modern.FORMS}
 LAST_NAMES = {'weight': 'W', 'bias': 'b'}
 NORM_NAMES = {'weight': 'gamma', 'bias': 'beta', 'running_mean': 'avg_mean', 'running_var': 'avg_var'}
 

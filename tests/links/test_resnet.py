@@ -18,7 +18,8 @@ def test_published_counts(n_layers, n_parameters):
 
 def test_table_of_the_docstring():
     net = links.ResNet()
-    table = {line.split()[0]: line.split() for line in links.ResNet.__doc__.splitlines() if ' @ ' in line or 'fc   ' in line}
+    table = {line.split()[0]: line.split() for line in links.ResNet.__doc__.splitlines()
+             if ' @ ' in line or 'fc   ' in line}
     shapes = {row.name: row.out_shape for row in inspection.summary(net, (3, 224, 224))}
     last = {'conv1': '/bn1', 'res2': 'relu_10', 'res3': 'relu_22', 'res4': 'relu_40', 'res5': 'relu_49'}
     for name in 'conv1', 'res2', 'res3', 'res4', 'res5':

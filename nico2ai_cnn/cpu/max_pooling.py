@@ -10,6 +10,8 @@ from nico2ai_cnn.cpu._compile import helper, kernel
 
 _PLANES = 'float32[:,:,::1]'
 _INDEXES = 'int32[:,:,::1]'
+NARROW = 32
+"""Rows of fewer windows than this are too short to be worked on one by one."""
 
 
 def forward(x, out_size, ksize, stride, pad):
@@ -29,6 +31,9 @@ def forward(x, out_size, ksize, stride, pad):
     arrays = planes(x), planes(y), planes(indexes)
     if _is_two_by_two(x.shape[2:], out_size, ksize, stride, pad):
         pool.run(_forward_2x2, len(arrays[0]), *arrays, microseconds=x.size / 4_000)
+    elif out_size[1] < NARROW:
+        pool.run(_forward_narrow, len(arrays[0]), *arrays, (*ksize, *stride, *pad),
+                 microseconds=y.size * stride[0] * stride[1] * (ksize[0] + ksize[1]) / 4_000)
     else:
         pool.run(_forward, len(arrays[0]), *arrays, (*ksize, *stride, *pad),
                  microseconds=y.size * ksize[0] * ksize[1] / 1_000)
@@ -92,6 +97,44 @@ def _forward(start, stop, x, y, indexes, geometry):
                         _compare(row, 2, best, index, position)
                     else:
                         _compare(row, sx, best, index, position)
+
+
+@helper
+def _compare_rows(rows, columns, n, distance, best, index, position):
+    """Takes over what is better in the rows ``distance`` further on; ``columns`` says where there."""
+    values, places = rows[distance:distance + n], columns[distance:distance + n]
+    for i in range(n):
+        take = _is_better(values[i], best[i])
+        best[i] = values[i] if take else best[i]
+        index[i] = position + places[i] if take else index[i]
+
+
+@kernel(f'void(int64, int64, {_PLANES}, {_PLANES}, {_INDEXES}, UniTuple(int64, 6))')
+def _forward_narrow(start, stop, x, y, indexes, geometry):
+    kh, kw, sy, sx, ph, pw = geometry
+    out_h, out_w = y.shape[1:]
+    # What the windows see, padded, as one long row: windows at all places (also those between the
+    # strides, and across the edges, which nobody asks for) are then worked on together.
+    height, width = (out_h - 1) * sy + kh, (out_w - 1) * sx + kw
+    low_y, high_y = ph, min(height, x.shape[1] + ph)
+    low_x, high_x = pw, min(width, x.shape[2] + pw)
+    pixels = numpy.full(height * width, -numpy.inf, numpy.float32)
+    n_row, n = height * width - kw + 1, (height - kh) * width + width - kw + 1
+    best_of_row, column = numpy.empty(n_row, numpy.float32), numpy.empty(n_row, numpy.int32)
+    best, index = numpy.empty(n, numpy.float32), numpy.empty(n, numpy.int32)
+    for plane in range(start, stop):
+        for row in range(low_y, high_y):
+            pixels.reshape((height, width))[row, low_x:high_x] = x[plane, row - ph, :high_x - low_x]
+        best_of_row[:], column[:] = pixels[:n_row], 0
+        for kx in range(1, kw):
+            _compare(pixels[uintp(kx):], 1, best_of_row, column, numpy.int32(kx))
+        best[:], index[:] = best_of_row[:n], column[:n]
+        for ky in range(1, kh):
+            _compare_rows(best_of_row, column, n, ky * width, best, index, numpy.int32(ky * kw))
+        for oy in range(out_h):
+            for ox in range(out_w):
+                y[plane, oy, ox] = best[uintp(oy * sy * width + ox * sx)]
+                indexes[plane, oy, ox] = index[uintp(oy * sy * width + ox * sx)]
 
 
 @kernel(f'void(int64, int64, {_PLANES}, {_PLANES}, {_INDEXES})')

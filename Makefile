@@ -1,6 +1,7 @@
 # make lab    sets everything up in .venv and opens the course in JupyterLab
 # make test   sets everything up in .venv and runs every test, notebooks included
 # make test-browser   sets everything up and tries the steppers and JupyterLab in Chromium (apt install chromium chromium-driver)
+# make reference   computes with PyTorch anew what tests/reference holds, and compares
 # make benchmark   measures the README's figures, beside PyTorch's; BENCHMARKS='steps layers' picks some
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ INSTALLED := $(VENV)/installed
 ROOT_ARGS := $(shell [ "$$(id -u)" != 0 ] || echo --allow-root)
 DISPLAY_ARGS := $(shell [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || echo --no-browser)
 
-.PHONY: lab test test-browser notebooks benchmark setup clean
+.PHONY: lab test test-browser notebooks reference benchmark torch setup clean
 
 lab: setup
 	$(BIN)/python -m jupyterlab $(ROOT_ARGS) $(DISPLAY_ARGS) $(LAB_ARGS) notebooks
@@ -32,10 +33,18 @@ notebooks: setup
 			"$$notebook" || exit 1; \
 	done
 
-# PyTorch is needed for this alone, so it is installed here, and only where there is none.
-benchmark: setup
-	$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/python -m pip install --quiet --build-constraint build-constraints.txt --editable '.[benchmark]'
+reference: torch
+	$(BIN)/python -m tests.reference.make --check
+
+benchmark: torch
 	$(BIN)/python -m benchmarks $(BENCHMARKS)
+
+# PyTorch is needed for these two alone, so it is installed here, and only where there is none: the build
+# without CUDA, a tenth of the size, if pip finds it.
+torch: setup
+	@$(BIN)/python -c 'import torch' 2>/dev/null \
+		|| $(BIN)/python -m pip install --quiet 'torch==2.13.0+cpu' 2>/dev/null \
+		|| $(BIN)/python -m pip install --quiet --build-constraint build-constraints.txt --editable '.[benchmark]'
 
 # A .venv whose Python is gone, that belongs to another folder (moved or copied), or
 # that has another Python than the one asked for, is made anew.

@@ -2,7 +2,7 @@
 
 Each side runs in a process of its own; the sides take turns, so that whatever else
 the machine does meets them alike. A figure is the median over the rounds, a
-ratio the median of the rounds' ratios. Names: steps, layers, memory, sizes, accuracy.
+ratio the median of the rounds' ratios. Names: steps, layers, networks, memory, sizes, accuracy.
 """
 
 import json
@@ -120,6 +120,18 @@ def layers():
     table('Single layers, 5 rounds', *rows)
 
 
+def networks():
+    sides = [ours(), pytorch(), stock()]
+    rows = [('forward, one image', 'ours, ms', 'PyTorch, ms', 'stock, ms', 'ours / PyTorch', 'ours / stock')]
+    for title, name, size in (('AlexNet', 'AlexNet', 227), ('VGG16', 'VGG16', 224),
+                              ('GoogLeNet', 'GoogLeNet', 224), ('ResNet-50', 'ResNet', 224)):
+        a, b, c = alternate(sides, 'forward_pass', name=name, size=size)
+        rows.append((title, ms(a), ms(b), ms(c), f'{ratio(a, b):.2f}', f'{ratio(a, c):.2f}'))
+    for side in sides:
+        side.close()
+    table(f'Networks of the papers\' size, {ROUNDS} rounds', *rows)
+
+
 def layer_arguments(sizes, batch_size):
     names = 'in_channels', 'out_channels', 'size', 'ksize', 'stride', 'pad', 'groups'
     return {**dict(zip(names, sizes, strict=True)), 'batch_size': batch_size}
@@ -189,6 +201,6 @@ def describe():
 
 if __name__ == '__main__':
     describe()
-    chosen = sys.argv[1:] or ['steps', 'layers', 'memory', 'sizes', 'accuracy']
+    chosen = sys.argv[1:] or ['steps', 'layers', 'networks', 'memory', 'sizes', 'accuracy']
     for name in chosen:
-        {f.__name__: f for f in (steps, layers, memory, sizes, accuracy)}[name]()
+        {f.__name__: f for f in (steps, layers, networks, memory, sizes, accuracy)}[name]()

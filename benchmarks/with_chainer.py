@@ -72,6 +72,17 @@ def layer_step(in_channels, out_channels, size, ksize, stride, pad, groups, batc
     return step
 
 
+def forward_pass(name, size):
+    """Returns the forward pass of a network of the paper's size, on one image, in test mode."""
+    network = getattr(links, name)(rng=np.random.default_rng(0))
+    x = np.random.RandomState(0).rand(1, 3, size, size).astype('f')
+
+    def step():
+        with chainer.using_config('train', False), chainer.no_backprop_mode():
+            network(x)
+    return step
+
+
 def train_to_99(seed):
     """Trains by the recipe; returns the seconds of training and the test accuracy."""
     train, test = datasets.get_mnist(ndim=3)

@@ -89,6 +89,19 @@ def layer_step(in_channels, out_channels, size, ksize, stride, pad, groups, batc
     return step
 
 
+def forward_pass(name, size):
+    from tests.reference import torch_classic, torch_modern     # which import NumPy
+    network = {'AlexNet': torch_classic.AlexNet, 'VGG16': torch_classic.VGG16,
+               'GoogLeNet': torch_modern.GoogLeNet,
+               'ResNet': lambda: torch_modern.ResNet((3, 4, 6, 3), True)}[name]().eval()
+    x = torch.rand(1, 3, size, size)
+
+    def step():
+        with torch.inference_mode():
+            network(x)
+    return step
+
+
 def _mnist(mean=0., deviation=1.):
     """Returns MNIST as tensors: train x, train t, test x, test t."""
     from nico2ai_cnn import datasets  # here, so that steps are timed without NumPy beside PyTorch

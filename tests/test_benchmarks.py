@@ -23,6 +23,8 @@ def test_a_side_answers(side):
     assert len(seconds[0]) == 2 and all(0 < s < 10 for s in seconds[0])
     side('prepare', function='network_step', name='small', batch_size=2)
     assert side('measure', at_least=0.) > 0
+    side('prepare', function='forward_pass', name='ResNet', size=224)
+    assert side('measure', at_least=0.) > 0
 
 
 def test_stock_is_stock_and_ours_is_ours():

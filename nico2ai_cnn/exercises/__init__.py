@@ -10,6 +10,8 @@ from nico2ai_cnn.exercises.activation_and_pooling import (
 from nico2ai_cnn.exercises.backpropagation import (
     check_gx_1d, check_max_pooling_backward_1d, check_numerical_gradient, check_scale_and_shift_gradients)
 from nico2ai_cnn.exercises.convolution import check_filter_each_map, check_make_layer, check_output_shape
+from nico2ai_cnn.exercises.evolution_of_cnns import (
+    check_inception_macs, check_pyramid_pooling, check_residual_block, check_stack_of_3x3)
 from nico2ai_cnn.exercises.filtering import check_by_hand, check_edge_strength, check_move_right
 from nico2ai_cnn.exercises.lenet_on_mnist import (
     check_conv_parameters, check_error_rates, check_my_cnn)
@@ -22,8 +24,9 @@ from nico2ai_cnn.exercises.stride_padding_and_shapes import (
 __all__ = [
     'check_bump', 'check_by_hand', 'check_conv_costs', 'check_conv_parameters', 'check_edge_strength',
     'check_error_rates', 'check_field_of_stack', 'check_filter_each_map', 'check_flatten_and_back',
-    'check_gx_1d', 'check_make_layer', 'check_max_pooling', 'check_max_pooling_backward_1d',
-    'check_mean_images', 'check_mlp_parameters', 'check_move_right', 'check_my_cnn', 'check_nearest_mean',
-    'check_numerical_gradient', 'check_output_shape', 'check_pooled_shape', 'check_relu_gradient',
-    'check_relu_layer', 'check_same_pad', 'check_scale_and_shift_gradients', 'check_stack_shape',
-    'check_to_nchw', 'check_true_claims']
+    'check_gx_1d', 'check_inception_macs', 'check_make_layer', 'check_max_pooling',
+    'check_max_pooling_backward_1d', 'check_mean_images', 'check_mlp_parameters', 'check_move_right',
+    'check_my_cnn', 'check_nearest_mean', 'check_numerical_gradient', 'check_output_shape',
+    'check_pooled_shape', 'check_pyramid_pooling', 'check_relu_gradient', 'check_relu_layer',
+    'check_residual_block', 'check_same_pad', 'check_scale_and_shift_gradients', 'check_stack_of_3x3',
+    'check_stack_shape', 'check_to_nchw', 'check_true_claims']

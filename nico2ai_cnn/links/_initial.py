@@ -17,9 +17,13 @@ class Gaussian(chainer.Initializer):
         self.scale, self.rng = scale, rng
 
     def __call__(self, array):
-        numbers = self.rng.standard_normal(array.shape, dtype=numpy.float32)
+        # Drawn in place where that can be: a copy of VGG16's fc6 alone is 0.4 GB.
+        in_place = isinstance(array, numpy.ndarray) and array.dtype == numpy.float32
+        numbers = array if in_place else numpy.empty(array.shape, numpy.float32)
+        self.rng.standard_normal(numbers.shape, dtype=numpy.float32, out=numbers)
         numbers *= self.scale_of(array.shape)
-        chainer.backend.copyto(array, numbers)
+        if not in_place:
+            chainer.backend.copyto(array, numbers)
 
     def scale_of(self, shape):
         return self.scale

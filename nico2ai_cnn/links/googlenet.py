@@ -61,16 +61,23 @@ class GoogLeNet(chainer.Chain):
             and 5b with an eighth of the maps; 78,976 parameters for ten classes of grey
             images, heads included.
         heads (bool): Whether there are heads.
+        torchvision (bool): Whether to build the net that torchvision calls GoogLeNet and has
+            weights of: 3x3 in place of the 5x5 convolutions, no response normalisation, and a
+            fourth pooling of 2/2. (Its batch normalisation is folded into the convolutions when
+            :func:`load_pretrained` reads them.) 6,617,624 parameters without heads.
         rng (numpy.random.Generator): Where the initial weights come from. The paper is silent;
             LeCun's normal distribution, and biases 0.2, as in the authors' public model.
     """
 
-    def __init__(self, n_class=1000, in_channels=3, small=False, heads=True, rng=None):
+    def __init__(self, n_class=1000, in_channels=3, small=False, heads=True, torchvision=False, rng=None):
         super().__init__()
         _checks.positive_int('n_class', n_class)
         _checks.positive_int('in_channels', in_channels)
+        if small and torchvision:
+            raise ValueError('small=True and torchvision=True are two forms of GoogLeNet; give one of them')
         self.in_channels, self.size = in_channels, 28 if small else 224
-        self.small, self.heads = small, heads
+        self.small, self.heads, self.torchvision = small, heads, torchvision
+        third = 3 if torchvision else 5
         weights = FanIn(1, rng or numpy.random.default_rng())
         initial = {'initialW': weights, 'initial_bias': 0.2}
         part, depth, self.names = (8, 16, SMALL) if small else (1, 192, tuple(INCEPTIONS))
@@ -82,7 +89,7 @@ class GoogLeNet(chainer.Chain):
                 self.conv2_reduce = L.Convolution2D(64, 64, ksize=1, **initial)
                 self.conv2 = L.Convolution2D(64, 192, ksize=3, pad=1, **initial)
             for name in self.names:
-                inception = Inception(depth, *(n // part for n in INCEPTIONS[name]), **initial)
+                inception = Inception(depth, *(n // part for n in INCEPTIONS[name]), third, **initial)
                 setattr(self, f'inception{name}', inception)
                 depth = inception.out_channels
                 if heads and name in HEADS:
@@ -101,15 +108,15 @@ class GoogLeNet(chainer.Chain):
         """
         _checks.images(self, x, (self.in_channels, self.size, self.size))
         h = F.relu(self.conv1(x))           # (N, 64, 112, 112); small: (N, 16, 28, 28)
-        h = normalise(pool(h))              # (N, 64, 56, 56); small: (N, 16, 14, 14)
+        h = self.normalise(pool(h))         # (N, 64, 56, 56); small: (N, 16, 14, 14)
         if not self.small:
             h = F.relu(self.conv2_reduce(h))            # (N, 64, 56, 56)
-            h = normalise(F.relu(self.conv2(h)))        # (N, 192, 56, 56)
+            h = self.normalise(F.relu(self.conv2(h)))   # (N, 192, 56, 56)
             h = pool(h)                                 # (N, 192, 28, 28)
         of_heads = []
         for name in self.names:
             if name in ('4a', '5a') or self.small and name == '5b':
-                h = pool(h)
+                h = pool(h, 2 if self.torchvision and name == '5a' else 3)
             # (N, 256, 28, 28), (N, 480, 28, 28), (N, 512, 14, 14) three times, (N, 528, 14, 14),
             # (N, 832, 14, 14), (N, 832, 7, 7), (N, 1024, 7, 7);
             # small: (N, 32, 14, 14), (N, 64, 7, 7), (N, 66, 7, 7), (N, 128, 4, 4)
@@ -120,6 +127,12 @@ class GoogLeNet(chainer.Chain):
         logits = self.fc(F.dropout(h, 0.4))             # (N, n_class)
         return (logits, *of_heads) if of_heads else logits
 
+    def normalise(self, h):
+        if self.torchvision:
+            return h
+        # Chainer multiplies alpha as it stands; the authors' model divides it by the number of maps, 5.
+        return F.local_response_normalization(h, n=5, k=1, alpha=1e-4 / 5, beta=0.75)
+
     def loss(self, y, t):
         """Returns the softmax cross entropy of what ``forward`` returned; heads count 0.3 each."""
         logits, *of_heads = y if isinstance(y, tuple) else (y,)
@@ -129,7 +142,7 @@ class GoogLeNet(chainer.Chain):
 class Inception(chainer.Chain):
     """Four branches side by side: 1x1, 3x3, 5x5 and pooling, the last three behind or before a 1x1 (Fig. 2b)."""
 
-    def __init__(self, in_channels, n1, n3_reduce, n3, n5_reduce, n5, n_pool, **initial):
+    def __init__(self, in_channels, n1, n3_reduce, n3, n5_reduce, n5, n_pool, third=5, **initial):
         super().__init__()
         self.out_channels = n1 + n3 + n5 + n_pool
         with self.init_scope():
@@ -137,7 +150,7 @@ class Inception(chainer.Chain):
             self.conv3_reduce = L.Convolution2D(in_channels, n3_reduce, ksize=1, **initial)
             self.conv3 = L.Convolution2D(n3_reduce, n3, ksize=3, pad=1, **initial)
             self.conv5_reduce = L.Convolution2D(in_channels, n5_reduce, ksize=1, **initial)
-            self.conv5 = L.Convolution2D(n5_reduce, n5, ksize=5, pad=2, **initial)
+            self.conv5 = L.Convolution2D(n5_reduce, n5, ksize=third, pad=third // 2, **initial)
             self.pool_proj = L.Convolution2D(in_channels, n_pool, ksize=1, **initial)
 
     def forward(self, x):
@@ -169,11 +182,6 @@ class Head(chainer.Chain):
         return self.fc2(F.dropout(h, 0.7))              # (N, n_class)
 
 
-def pool(h):
+def pool(h, ksize=3):
     """Halves a map, rounding up."""
-    return F.max_pooling_2d(h, ksize=3, stride=2, cover_all=True)
-
-
-def normalise(h):
-    # Chainer multiplies alpha as it stands; the authors' model divides it by the number of maps, 5.
-    return F.local_response_normalization(h, n=5, k=1, alpha=1e-4 / 5, beta=0.75)
+    return F.max_pooling_2d(h, ksize, stride=2, cover_all=True)

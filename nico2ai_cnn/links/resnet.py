@@ -67,7 +67,7 @@ class ResNet(chainer.Chain):
             if n_layers not in N_BLOCKS:
                 raise ValueError(f'n_layers must be one of {", ".join(map(str, N_BLOCKS))}; got {n_layers!r}')
             self.size, depth, stem, n_blocks = 224, 64, {'ksize': 7, 'stride': 2, 'pad': 3}, N_BLOCKS[n_layers]
-        self.in_channels, self.small = in_channels, small
+        self.in_channels, self.small, self.n_layers, self.shortcuts = in_channels, small, n_layers, shortcuts
         bottleneck = n_layers >= 50 and not small
         initial = FanIn(2 ** 0.5, rng or numpy.random.default_rng())
         self.stages = [f'res{i}' for i in range(2, 2 + len(n_blocks))]

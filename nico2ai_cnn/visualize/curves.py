@@ -1,7 +1,7 @@
-"""Curves: learning, and accuracy against something."""
+"""Learning curves, accuracy against something, and what accuracy costs."""
 
 import matplotlib.pyplot as plt
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 
 def show_history(log, axes=None):
@@ -67,3 +67,39 @@ def show_accuracy(x, curves, xlabel, ax=None):
     ax.set_ylim(0, 1.02)
     ax.legend()
     return ax
+
+
+def show_costs(results, axes=None):
+    """Draws the test error of networks against what they cost, side by side, a symbol for each network.
+
+    Args:
+        results (list of dict): One for each network, at most 14: ``'name'``, ``'accuracy'`` in [0, 1],
+            ``'parameters'``, ``'macs'`` (multiply-adds for one image) and ``'seconds'`` of training.
+        axes: Three matplotlib axes, or None for new ones.
+
+    Returns:
+        The three axes.
+
+    Raises:
+        ValueError: If ``results`` is empty or too long.
+    """
+    if not 1 <= len(results) <= 14:
+        raise ValueError(f'results must hold 1 to 14 networks; got {len(results)}')
+    if axes is None:
+        _, axes = plt.subplots(1, 3, figsize=(8.6, 3.9), sharey=True)
+    for i, result in enumerate(results):
+        for ax, cost in zip(axes, ('parameters', 'macs', 'seconds')):
+            ax.plot(result[cost], 1 - result['accuracy'], linestyle='', marker='osv^DPX*<>hdp8'[i], markersize=9,
+                    color=f'C{i % 7}', label=result['name'])
+    for ax, label in zip(axes, ('parameters', 'multiply-adds for one image', 'seconds of training')):
+        ax.set_xscale('log')
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter('{x:g}' if ax is axes[2] else EngFormatter(sep=''))     # 200k, 1M
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.set_xlabel(label)
+    axes[0].set_ylabel('error rate on test digits')
+    axes[0].set_ylim(bottom=0)
+    axes[0].yaxis.set_major_formatter(PercentFormatter(1))
+    handles, names = axes[0].get_legend_handles_labels()
+    axes[0].figure.legend(handles, names, loc='outside upper center', ncols=min(5, len(results)))
+    return axes

@@ -12,7 +12,7 @@ ROWS = re.findall(r'^\| `([A-Z]\w+(?:\([^)]*\))?)` \|[^|]*\| ?([^|]*?) \| ([\d,]
 
 
 def test_every_link_is_there():
-    assert {call.split('(')[0] for call, _, _ in ROWS} == set(links.__all__)
+    assert {call.split('(')[0] for call, _, _ in ROWS} == {name for name in links.__all__ if name[0].isupper()}
 
 
 @pytest.mark.parametrize('call, published, counted', ROWS)

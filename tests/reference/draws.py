@@ -31,6 +31,13 @@ def parameter(name, shape):
     return uniform(name, shape, -bound, bound)
 
 
+def public(name, shape):
+    """Returns the same for a tensor's public name, such as ``layer1.0.bn1.running_var``."""
+    *path, last = name.split('.')
+    last = {'weight': 'W', 'bias': 'b', 'running_mean': 'avg_mean', 'running_var': 'avg_var'}[last]
+    return parameter('/'.join(['', *path, last]), shape)
+
+
 def fill(model):
     """Gives a Chainer model, initialised, all its parameters and running averages."""
     for name, param in model.namedparams():

@@ -1,6 +1,7 @@
-"""Computes with PyTorch what tests/links/test_against_pytorch.py compares our Links with.
+"""Computes with PyTorch what tests/links/test_against_pytorch.py and test_pretrained.py compare ours with.
 
-`python -m tests.reference.make` writes tests/reference/<form>.npz;
+`python -m tests.reference.make` writes tests/reference/<form>.npz, and public/<name>.npz for the nets whose
+weights are public: the names and shapes of those, and an output;
 `python -m tests.reference.make --check` compares instead, and fails where a stored one differs.
 Either takes names, such as `NIN VGG16`: only the forms that begin with one of them.
 """
@@ -11,7 +12,7 @@ import sys
 import numpy as np
 import torch
 
-from tests.reference import draws, torch_classic, torch_first, torch_modern
+from tests.reference import draws, torch_classic, torch_first, torch_modern, torch_public
 
 FOLDER = pathlib.Path(__file__).parent
 FORMS = {**torch_first.FORMS, **torch_classic.FORMS, **torch_modern.FORMS}
@@ -49,19 +50,38 @@ def compute(form):
     return {name: draws.slice_of(array.numpy()).astype(np.float32) for name, array in slices.items()}
 
 
+def compute_public(name):
+    """Returns names and shapes of the tensors of a net whose weights are public, and a slice of an output."""
+    net = torch_public.FORMS[name]().eval()
+    tensors = {name: tensor for name, tensor in net.state_dict().items() if tensor.ndim}
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            tensor.copy_(torch.from_numpy(draws.public(name, tuple(tensor.shape))))
+        output = net(torch.from_numpy(draws.uniform('images', (1, 3, 224, 224), 0, 1)))
+    return {'names': np.array(list(tensors)),
+            'shapes': np.array([(*tensor.shape, 0, 0, 0)[:4] for tensor in tensors.values()]),
+            'output': draws.slice_of(output.numpy()).astype(np.float32)}
+
+
 def main(check, names):
-    for form in (form for form in FORMS if form.startswith(tuple(names or ['']))):
-        path = FOLDER / f'{form}.npz'
-        computed = compute(form)
+    jobs = {FOLDER / f'{form}.npz': (compute, form) for form in FORMS}
+    jobs.update({FOLDER / 'public' / f'{name}.npz': (compute_public, name) for name in torch_public.FORMS})
+    for path, (function, form) in jobs.items():
+        if not form.startswith(tuple(names or [''])):
+            continue
+        computed = function(form)
         if check:
             with np.load(path) as stored:
                 assert set(stored.files) == set(computed), f'{path}: other names than PyTorch now has'
                 for name, values in computed.items():
+                    if values.dtype != np.float32:
+                        np.testing.assert_array_equal(values, stored[name], err_msg=f'{form}: {name}')
+                        continue
                     np.testing.assert_allclose(values, stored[name], rtol=1e-3, atol=1e-4 * np.abs(values[-1]),
                                                err_msg=f'{form}: {name}')
         else:
             np.savez_compressed(path, **computed)
-        print(form, 'is as stored' if check else f'{path.stat().st_size:,} bytes')
+        print(path.relative_to(FOLDER), 'is as stored' if check else f'{path.stat().st_size:,} bytes')
 
 
 if __name__ == '__main__':

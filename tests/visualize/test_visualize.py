@@ -57,6 +57,23 @@ def test_show_accuracy():
     assert ax.lines[1].get_ydata()[1] == 0.5
 
 
+def test_show_costs():
+    results = [{'name': 'LeNet', 'accuracy': 0.95, 'parameters': 61706, 'macs': 416520, 'seconds': 0.5},
+               {'name': 'MLP', 'accuracy': 0.9, 'parameters': 266610, 'macs': 266200, 'seconds': 0.2}]
+    axes = visualize.show_costs(results)
+    drawn = [[line.get_xydata()[0].tolist() for line in ax.lines] for ax in axes]
+    np.testing.assert_allclose(drawn, [[[61706, 0.05], [266610, 0.1]], [[416520, 0.05], [266200, 0.1]],
+                                       [[0.5, 0.05], [0.2, 0.1]]])
+    figure = axes[0].figure
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ['LeNet', 'MLP']
+    figure.canvas.draw()
+    ticks = [[tick.get_text() for tick in ax.get_xticklabels()] for ax in axes]
+    assert '100k' in ticks[0] and '300k' in ticks[1] and '0.5' in ticks[2]
+    for wrong in ([], results * 8):
+        with pytest.raises(ValueError, match=f'1 to 14 networks; got {len(wrong)}'):
+            visualize.show_costs(wrong)
+
+
 def test_show_confusion():
     ax = visualize.show_confusion([[9, 1], [0, 8]])
     assert ax.images[0].get_array().tolist() == [[0, 1], [0, 0]], 'only mistakes are shaded'

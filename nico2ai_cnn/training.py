@@ -1,6 +1,5 @@
 """Training and measuring a network: a thin face on ``chainer.training``."""
 
-import contextlib
 import math
 import pathlib
 
@@ -11,14 +10,14 @@ import numpy
 from chainer import training
 from chainer.training import extensions
 
-from nico2ai_cnn import _batches, _checks, _snapshot
+from nico2ai_cnn import _batches, _checks, _fitting, _snapshot
 from nico2ai_cnn._device import choose_device
 from nico2ai_cnn._interrupt import StopBetweenSteps
 from nico2ai_cnn._progress import Progress
 
 
-def fit(model, train, test=None, *, epochs=5, batch_size=128, optimizer=None, decay=True,
-        device='auto', seed=0, snapshot=None, resume=False, progress=True):
+def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, optimizer=None,
+        decay=True, device='auto', seed=0, snapshot=None, resume=False, progress=True):
     """Trains a classifier, prints a table of epochs, and returns it as a list.
 
     Ctrl-C (or Jupyter's stop button) ends training after the current step: the
@@ -35,12 +34,15 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, optimizer=None, de
         test: The same; measured after each epoch. Never used for training.
         epochs (int): How often each training example is seen.
         batch_size (int): Examples per step.
+        transform: Augmentation: a function of a batch ``(N, C, H, W)`` of training images, on
+            the model's device, such as of ``transforms``; one with an argument ``rng`` gets a
+            generator, which ``seed`` and the step determine.
         optimizer (chainer.Optimizer): ``Adam(alpha=0.003)`` by default. One that is
             set up for this model already keeps its hooks and frozen layers.
         decay (bool): Whether the step size (``lr`` or ``alpha``) falls linearly to 0
             over the run; the optimizer has its own again afterwards.
         device: See :func:`choose_device`.
-        seed (int): Fixes the order of examples and Chainer's dropout.
+        seed (int): Fixes the order of examples, Chainer's dropout and ``transform``.
         snapshot: Path of an ``.npz`` file, written after each epoch, that holds
             all that a later call needs to go on.
         resume (bool): Whether to go on from ``snapshot`` if the file exists.
@@ -77,13 +79,14 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, optimizer=None, de
     elif resume:
         raise ValueError('resume=True needs snapshot, the path of the file to go on from')
 
-    classifier = model if isinstance(model, L.Classifier) else _classifier(model)
+    transform = _fitting.stepwise(transform, seed)
+    classifier = model if isinstance(model, L.Classifier) else _fitting.classifier_of(model)
     if not classifier.compute_accuracy:
         raise ValueError('model must be a Classifier with compute_accuracy=True')
     classifier.to_device(device)
     stop = StopBetweenSteps()
-    with _seeded(seed, device), stop:
-        n_class = _probe(classifier.predictor, train, 'train')
+    with _fitting.seeded(seed, device), stop:
+        n_class = _probe(classifier.predictor, train, 'train', transform)
         if test is not None:
             _probe(classifier.predictor, test, 'test')
             _checks.labels(_batches.take(test, range(len(test)))[1], n_class, 'test')
@@ -99,7 +102,8 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, optimizer=None, de
         updater = training.updaters.StandardUpdater(
             iterator, optimizer, device=device,
             converter=_checks.label_checking_converter(train, n_class, 'train'),
-            loss_func=lambda x, t: _finite_loss(classifier, x, t, updater))
+            loss_func=lambda x, t: _fitting.finite_loss(
+                classifier, transform(x, updater.iteration), t, updater))
         trainer = training.Trainer(
             updater, stop_trigger=lambda trainer: stop.asked or updater.epoch >= epochs, out='.')
         n_step = math.ceil(epochs * len(train) / iterator.batch_size)
@@ -193,9 +197,10 @@ def evaluate(model, data, batch_size=500):
                 'accuracy': float((logits.argmax(axis=1) == t).mean())}
 
 
-def _probe(predictor, data, name):
+def _probe(predictor, data, name, transform=lambda x, step: x):
     """Runs one example through the model, so that what does not fit fails early."""
     x = data[0][0]
+    x = transform(x[None], 0)[0]
     try:
         logits = predict(predictor, x[None])
     except chainer.utils.type_check.InvalidType as error:
@@ -211,22 +216,6 @@ def _probe(predictor, data, name):
     return logits.shape[1]
 
 
-def _classifier(model):
-    """A model may bring a ``loss(y, t)`` for what it returns besides logits, as GoogLeNet does."""
-    return L.Classifier(model, getattr(model, 'loss', F.softmax_cross_entropy),
-                        lambda y, t: F.accuracy(y[0] if isinstance(y, tuple) else y, t))
-
-
-def _finite_loss(classifier, x, t, updater):
-    loss = classifier(x, t)
-    if not numpy.isfinite(float(loss.array)):
-        raise FloatingPointError(
-            f'the loss became {float(loss.array)} at step {updater.iteration + 1} (epoch '
-            f'{int(updater.previous_epoch_detail or 0) + 1}); the model keeps the parameters from '
-            'before this step. A smaller step size often helps; look for NaN in the images too')
-    return loss
-
-
 def _test_extension(classifier, test):
     def measure(trainer):
         result = evaluate(classifier, test)
@@ -234,17 +223,3 @@ def _test_extension(classifier, test):
     return training.make_extension(
         default_name='test', trigger=(1, 'epoch'),
         priority=training.PRIORITY_WRITER)(measure)
-
-
-@contextlib.contextmanager
-def _seeded(seed, device):
-    """Seeds the global generators that Chainer's dropout draws from, for a while."""
-    before = numpy.random.get_state()
-    numpy.random.seed(seed)
-    if device.xp is not numpy:
-        with chainer.using_device(device):
-            device.xp.random.seed(seed)
-    try:
-        yield
-    finally:
-        numpy.random.set_state(before)

@@ -1,0 +1,122 @@
+"""Elastic distortion (弾性変形): every pixel moves a little, and neighbours nearly alike.
+
+P. Y. Simard, D. Steinkraus, J. C. Platt: Best practices for convolutional neural networks applied
+to visual document analysis. ICDAR 2003.
+"""
+
+import numpy
+from chainer.backends import cuda
+
+from nico2ai_cnn.transforms._batch import batch_of, generator
+from nico2ai_cnn.transforms._warp import warp
+from nico2ai_cnn.transforms.affine import draw, matrices, sources
+
+
+def elastic(x, offsets, fill=0., edge=False):
+    """Returns images whose pixel (i, j) is x at (i, j) plus its own offset; bilinear.
+
+    Args:
+        x: ``(C, H, W)`` or ``(N, C, H, W)`` of floats, NumPy or CuPy. Computed in float32.
+        offsets: ``(2, H, W)`` or ``(N, 2, H, W)``, beside x: rows down and columns to the right.
+        fill (float): What comes in from outside.
+        edge (bool): Whether the edge's pixels go on outside, in place of ``fill``.
+
+    Returns:
+        As x.
+
+    Raises:
+        TypeError: If x is not of floats, or one of the two is on the GPU and the other is not.
+        ValueError: If a shape does not fit, or an offset is not finite.
+    """
+    batch, back = batch_of(x)
+    _check(offsets, batch)
+    return back(_move(batch, offsets, numpy.eye(2, 3), fill, edge))
+
+
+def random_elastic(x, alpha=34., sigma=4., affine=None, fill=0., edge=False, rng=None, return_param=False):
+    """Distorts each image at random, as Simard's paper does; affine too, if asked, sampled once.
+
+    Offsets are uniform in [-1, 1] for each pixel, smoothed by a Gaussian (cut off at three standard
+    deviations; outside of the image offsets count as 0), and multiplied by ``alpha``.
+
+    Args:
+        x: As for :func:`elastic`.
+        alpha (float): Strength, in pixels. The paper's 34 with 4 for 29x29 digits moves a pixel
+            by about 1.4.
+        sigma (float): Width of the Gaussian, in pixels; above 0. With larger ones neighbours move
+            more alike, and the whole image more like a stiff sheet.
+        affine (dict): What :func:`random_affine` takes for ``angle``, ``shift``, ``scale`` and
+            ``shear``, to be done in the same pass.
+        fill, edge: As for :func:`elastic`.
+        rng: ``numpy.random.Generator`` or CuPy's.
+        return_param (bool): Whether to give back ``{'offsets'}`` too, ``(N, 2, H, W)``, and with
+            ``affine`` its param.
+
+    Returns:
+        As x, or a pair of it and the dict.
+
+    Raises:
+        TypeError, ValueError: If an argument is unusable.
+    """
+    batch, back = batch_of(x)
+    for name, value, least in ('alpha', alpha, -1), ('sigma', sigma, 0):
+        if not (numpy.isscalar(value) and least < value < numpy.inf):
+            raise ValueError(f'{name} must be a number {"above 0" if least == 0 else "of at least 0"}; got {value!r}')
+    if alpha < 0:
+        raise ValueError(f'alpha must be a number of at least 0; got {alpha!r}')
+    rng = generator(rng, x)
+    xp = cuda.get_array_module(batch)
+    shape = (len(batch), 2, *batch.shape[2:])
+    offsets = xp.asarray(rng.random(shape, dtype='f'))
+    offsets *= 2
+    offsets -= 1
+    offsets = _smooth(offsets, sigma, alpha)
+    param, matrix = {}, numpy.eye(2, 3)
+    if affine is not None:
+        unknown = set(affine) - {'angle', 'shift', 'scale', 'shear'}
+        if unknown:
+            raise ValueError(f'affine takes angle, shift, scale and shear; got {sorted(unknown)}')
+        param = draw(batch, **{'angle': 0., 'shift': 0., 'scale': (1., 1.), 'shear': 0., **affine}, rng=rng)
+        matrix = matrices(**param)
+    y = back(_move(batch, offsets, matrix, fill, edge))
+    return (y, back({**param, 'offsets': offsets})) if return_param else y
+
+
+def gaussian(sigma):
+    """Returns the taps of a Gaussian that is cut off at three standard deviations; they sum to 1."""
+    radius = int(numpy.ceil(3 * sigma))
+    taps = numpy.exp(-numpy.arange(-radius, radius + 1) ** 2 / (2 * sigma ** 2))
+    return (taps / taps.sum()).astype('f')
+
+
+def _smooth(offsets, sigma, alpha):
+    taps = gaussian(sigma)
+    if isinstance(offsets, numpy.ndarray):
+        from nico2ai_cnn.cpu import gaussian as kernels     # here, for it compiles
+        return kernels.smooth(offsets, taps, alpha)
+    # On a GPU the two passes are products with matrices of shifted taps.
+    xp, radius = cuda.get_array_module(offsets), len(taps) // 2
+    bands = []
+    for side in offsets.shape[2:]:
+        distance = numpy.arange(side)[:, None] - numpy.arange(side) + radius
+        bands.append(xp.asarray(numpy.where((distance >= 0) & (distance < len(taps)),
+                                            taps[distance.clip(0, len(taps) - 1)], 0).astype('f')))
+    return xp.ascontiguousarray(alpha * (bands[0] @ offsets @ bands[1].T))
+
+
+def _move(batch, offsets, matrix, fill, edge):
+    xp = cuda.get_array_module(batch)
+    offsets = xp.broadcast_to(offsets, (len(batch), *offsets.shape[-3:]))
+    return warp(batch, sources(matrix, batch), xp.ascontiguousarray(offsets, dtype='f'), fill, edge)
+
+
+def _check(offsets, batch):
+    xp = cuda.get_array_module(batch)
+    if not isinstance(offsets, xp.ndarray):
+        raise TypeError(f'offsets must be an array beside x, {xp.__name__}.ndarray; got {type(offsets).__name__}')
+    height_width = batch.shape[2:]
+    if offsets.shape not in ((2, *height_width), (len(batch), 2, *height_width)):
+        raise ValueError(f'offsets must have shape {(2, *height_width)} or {(len(batch), 2, *height_width)}; '
+                         f'got {offsets.shape}')
+    if not xp.isfinite(offsets).all():
+        raise ValueError('offsets must be finite')

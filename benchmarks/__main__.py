@@ -2,7 +2,7 @@
 
 Each side runs in a process of its own; the sides take turns, so that whatever else
 the machine does meets them alike. A figure is the median over the rounds, a
-ratio the median of the rounds' ratios. Names: steps, layers, networks, memory, sizes, accuracy.
+ratio the median of the rounds' ratios. Names: steps, layers, networks, memory, sizes, accuracy, augmentation.
 """
 
 import json
@@ -187,6 +187,13 @@ def accuracy():
     table('Time to 99%', *rows)
 
 
+def augmentation():
+    from benchmarks import augmentation as benchmark
+    for title, sizes in ('28x28', (1024, 1, 28)), ('3x224x224', (32, 3, 224)):
+        table(f'Augmented images per second, {title}, {benchmark.ROUNDS} rounds',
+              ('work', 'ours', *benchmark.PEERS, 'ours / fastest'), *benchmark.rows(benchmark.measure(*sizes)))
+
+
 def describe():
     processor = next((line.split(':')[1].strip() for line in open('/proc/cpuinfo')
                       if line.startswith('model name')), platform.processor())
@@ -201,6 +208,6 @@ def describe():
 
 if __name__ == '__main__':
     describe()
-    chosen = sys.argv[1:] or ['steps', 'layers', 'networks', 'memory', 'sizes', 'accuracy']
+    chosen = sys.argv[1:] or ['steps', 'layers', 'networks', 'memory', 'sizes', 'accuracy', 'augmentation']
     for name in chosen:
-        {f.__name__: f for f in (steps, layers, networks, memory, sizes, accuracy)}[name]()
+        {f.__name__: f for f in (steps, layers, networks, memory, sizes, accuracy, augmentation)}[name]()

@@ -1,28 +1,27 @@
-"""Smoothing by a Gaussian, rows and columns one after the other."""
+"""Noise that a Gaussian has smoothed, rows and columns one after the other."""
 
 import numpy
+from numba import float32
 
 from nico2ai_cnn.cpu import pool
 from nico2ai_cnn.cpu._arrays import planes
 from nico2ai_cnn.cpu._compile import helper, kernel
 
-_PLANES = 'float32[:,:,::1]'
 
-
-def smooth(x, taps, factor):
-    """Returns ``factor`` times x, smoothed; outside of a plane there are zeros.
+def smooth_noise(noise, taps, factor):
+    """Returns ``factor`` times noise between -1 and 1, smoothed; outside of a plane there are zeros.
 
     Args:
-        x (numpy.ndarray): ``(N, C, H, W)``, float32 and contiguous.
+        noise (numpy.ndarray): ``(N, C, H, W)``, uint16 and contiguous: 0 stands for -1, 65535 for 1.
         taps (numpy.ndarray): The filter, float32, symmetrical and of odd length; for rows and columns.
         factor (float): What the result is multiplied by.
 
     Returns:
-        numpy.ndarray: As x.
+        numpy.ndarray: float32, as ``noise``.
     """
-    y = numpy.empty_like(x)
-    pool.run(_smooth, x.shape[0] * x.shape[1], planes(x), taps, numpy.float32(factor), planes(y),
-             microseconds=x.size * len(taps) / 4_000)
+    y = numpy.empty(noise.shape, 'f')
+    pool.run(_smooth, noise.shape[0] * noise.shape[1], planes(noise), taps, numpy.float32(factor), planes(y),
+             microseconds=y.size * len(taps) / 4_000)
     return y
 
 
@@ -41,9 +40,9 @@ def _filter(source, first, step, taps, n, y):
             y[j] += a * (left_a[j] + right_a[j]) + b * (left_b[j] + right_b[j]) + c * (left_c[j] + right_c[j])
 
 
-@kernel(f'void(int64, int64, {_PLANES}, float32[::1], float32, {_PLANES})')
-def _smooth(start, stop, x, taps, factor, y):
-    _, height, width = x.shape
+@kernel('void(int64, int64, uint16[:,:,::1], float32[::1], float32, float32[:,:,::1])')
+def _smooth(start, stop, noise, taps, factor, y):
+    _, height, width = noise.shape
     # One side of the taps, as many as make threes, and as many zeros around the plane.
     radius = (len(taps) // 2 + 2) // 3 * 3
     half = numpy.zeros(radius + 1, numpy.float32)
@@ -57,7 +56,9 @@ def _smooth(start, stop, x, taps, factor, y):
     result = numpy.empty(n, numpy.float32)
     for plane in range(start, stop):
         for i in range(height):
-            above_below[(radius + i) * width:(radius + i + 1) * width] = x[plane, i]
+            row, line = noise[plane, i], above_below[(radius + i) * width:(radius + i + 1) * width]
+            for j in range(width):
+                line[j] = float32(row[j]) * float32(2 / 65535) - float32(1)
         _filter(above_below, radius * width, width, half, height * width, between)
         for i in range(height):
             beside[i * across + radius:i * across + radius + width] = between[i * width:(i + 1) * width]

@@ -10,6 +10,8 @@ from nico2ai_cnn.cpu._compile import kernel
 _IMAGES = 'float32[:,:,:,::1]'
 _NO_OFFSETS = numpy.empty((0, 0, 0, 0), 'f')
 
+pool.keep_freed_memory()    # a batch of photos is tens of megabytes, asked for again at each step
+
 
 def warp(x, sources, offsets=None, fill=0., edge=False, size=None):
     """Returns a batch whose pixels each look somewhere else.

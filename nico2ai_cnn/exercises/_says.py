@@ -43,13 +43,14 @@ def expect_array(got, wanted, hints=()):
     if isinstance(got, chainer.Variable):
         got = got.array
     got, wanted = numpy.asarray(got), numpy.asarray(wanted)
+    if got.shape == wanted.shape and numpy.allclose(got, wanted, rtol=1e-4, atol=1e-5):
+        return
     for value, hint in hints:
         value = numpy.asarray(value)
         if got.shape == value.shape and numpy.allclose(got, value):
             raise Wrong(hint)
     if got.shape != wanted.shape:
         raise Wrong(f'the result has shape {got.shape}; wanted {wanted.shape}.')
-    if not numpy.allclose(got, wanted, rtol=1e-4, atol=1e-5):
-        where = tuple(int(i) for i in numpy.argwhere(~numpy.isclose(got, wanted, 1e-4, 1e-5))[0])
-        raise Wrong(f'the shape is right, but at index {where} there is {got[where]:.4g}; '
-                    f'wanted {wanted[where]:.4g}.')
+    where = tuple(int(i) for i in numpy.argwhere(~numpy.isclose(got, wanted, 1e-4, 1e-5))[0])
+    raise Wrong(f'the shape is right, but at index {where} there is {got[where]:.4g}; '
+                f'wanted {wanted[where]:.4g}.')

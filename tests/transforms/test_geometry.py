@@ -7,7 +7,8 @@ from scipy import ndimage
 from skimage import transform as sk
 
 from nico2ai_cnn import datasets, transforms as T
-from nico2ai_cnn.transforms.affine import matrices
+from nico2ai_cnn.transforms import elastic_distortion
+from nico2ai_cnn.transforms.affine_maps import matrices
 
 angles = st.floats(-180, 180)
 
@@ -162,11 +163,14 @@ def test_elastic_equals_scipy(batch, edge, mode):
 def test_random_elastic_smooths_as_scipy_does(sigma):
     x = np.random.default_rng(0).random((4, 1, 19, 23), dtype='f')
     y, param = T.random_elastic(x, 34, sigma, rng=np.random.default_rng(1), return_param=True)
-    noise = 2 * np.random.default_rng(1).random((4, 2, 19, 23), dtype='f') - 1
+    noise = np.random.default_rng(1).integers(0, 65536, (4, 2, 19, 23), np.uint16) * (2 / 65535) - 1
     wanted = 34 * ndimage.gaussian_filter(noise.astype(float), (0, 0, sigma, sigma), mode='constant',
                                           radius=(0, 0, *[int(np.ceil(3 * sigma))] * 2))
     np.testing.assert_allclose(param['offsets'], wanted, atol=1e-4)
     np.testing.assert_array_equal(y, T.elastic(x, param['offsets']))
+    by_products = elastic_distortion.smooth_by_products(       # as on a GPU
+        noise.astype('f'), 34, elastic_distortion.gaussian(sigma), np)
+    np.testing.assert_allclose(by_products, wanted, atol=1e-4)
 
 
 def test_elastic_and_affine_in_one_pass():

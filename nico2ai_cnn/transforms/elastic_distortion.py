@@ -9,7 +9,7 @@ from chainer.backends import cuda
 
 from nico2ai_cnn.transforms._batch import batch_of, generator
 from nico2ai_cnn.transforms._warp import warp
-from nico2ai_cnn.transforms.affine import draw, matrices, sources
+from nico2ai_cnn.transforms.affine_maps import draw, matrices, sources
 
 
 def elastic(x, offsets, fill=0., edge=False):
@@ -36,7 +36,7 @@ def elastic(x, offsets, fill=0., edge=False):
 def random_elastic(x, alpha=34., sigma=4., affine=None, fill=0., edge=False, rng=None, return_param=False):
     """Distorts each image at random, as Simard's paper does; affine too, if asked, sampled once.
 
-    Offsets are uniform in [-1, 1] for each pixel, smoothed by a Gaussian (cut off at three standard
+    Offsets are uniform in [-1, 1] for each pixel (to 16 bits), smoothed by a Gaussian (cut off at three standard
     deviations; outside of the image offsets count as 0), and multiplied by ``alpha``.
 
     Args:
@@ -65,12 +65,8 @@ def random_elastic(x, alpha=34., sigma=4., affine=None, fill=0., edge=False, rng
     if alpha < 0:
         raise ValueError(f'alpha must be a number of at least 0; got {alpha!r}')
     rng = generator(rng, x)
-    xp = cuda.get_array_module(batch)
-    shape = (len(batch), 2, *batch.shape[2:])
-    offsets = xp.asarray(rng.random(shape, dtype='f'))
-    offsets *= 2
-    offsets -= 1
-    offsets = _smooth(offsets, sigma, alpha)
+    offsets = _random_offsets((len(batch), 2, *batch.shape[2:]), alpha, gaussian(sigma), rng,
+                              cuda.get_array_module(batch))
     param, matrix = {}, numpy.eye(2, 3)
     if affine is not None:
         unknown = set(affine) - {'angle', 'shift', 'scale', 'shear'}
@@ -89,19 +85,27 @@ def gaussian(sigma):
     return (taps / taps.sum()).astype('f')
 
 
-def _smooth(offsets, sigma, alpha):
-    taps = gaussian(sigma)
-    if isinstance(offsets, numpy.ndarray):
-        from nico2ai_cnn.cpu import gaussian as kernels     # here, for it compiles
-        return kernels.smooth(offsets, taps, alpha)
-    # On a GPU the two passes are products with matrices of shifted taps.
-    xp, radius = cuda.get_array_module(offsets), len(taps) // 2
+def _random_offsets(shape, alpha, taps, rng, xp):
+    if isinstance(rng, numpy.random.Generator):
+        # 16 bits are fine enough, and four of them are drawn at a time.
+        noise = rng.integers(0, 1 << 16, shape, numpy.uint16)
+        if xp is numpy:
+            from nico2ai_cnn.cpu import gaussian as kernels     # here, for it compiles
+            return kernels.smooth_noise(noise, taps, alpha)
+        noise = xp.asarray(noise).astype('f') * (2 / 65535) - 1
+    else:
+        noise = 2 * rng.random(shape, dtype='f') - 1
+    return smooth_by_products(noise, alpha, taps, xp)
+
+
+def smooth_by_products(noise, alpha, taps, xp):
+    """Smooths by products with matrices of shifted taps, which suits a GPU."""
     bands = []
-    for side in offsets.shape[2:]:
-        distance = numpy.arange(side)[:, None] - numpy.arange(side) + radius
-        bands.append(xp.asarray(numpy.where((distance >= 0) & (distance < len(taps)),
-                                            taps[distance.clip(0, len(taps) - 1)], 0).astype('f')))
-    return xp.ascontiguousarray(alpha * (bands[0] @ offsets @ bands[1].T))
+    for side in noise.shape[2:]:
+        place = numpy.arange(side)[:, None] - numpy.arange(side) + len(taps) // 2
+        band = numpy.where((place >= 0) & (place < len(taps)), taps[place.clip(0, len(taps) - 1)], 0)
+        bands.append(xp.asarray(band.astype('f')))
+    return alpha * (bands[0] @ noise @ bands[1].T)
 
 
 def _move(batch, offsets, matrix, fill, edge):

@@ -1,5 +1,7 @@
 """Mirror images (反転; slide 36)."""
 
+from chainer.backends import cuda
+
 from nico2ai_cnn.transforms._batch import batch_of, each, generator
 
 
@@ -17,13 +19,10 @@ def flip(x, horizontal=False, vertical=False):
         TypeError, ValueError: If an argument is unusable.
     """
     batch, back = batch_of(x, floats=False)
-    y = batch.copy()
-    for name, which, axis in ('horizontal', horizontal, 3), ('vertical', vertical, 2):
-        turned = each(name, which, len(batch), bool)
-        if turned.all():
-            y = y[:, :, :, ::-1].copy() if axis == 3 else y[:, :, ::-1].copy()
-        elif turned.any():
-            y[turned] = y[turned][:, :, :, ::-1] if axis == 3 else y[turned][:, :, ::-1]
+    y = cuda.get_array_module(batch).empty(batch.shape, batch.dtype)
+    ways = zip(each('vertical', vertical, len(batch), bool), each('horizontal', horizontal, len(batch), bool))
+    for image, target, (down, across) in zip(batch, y, ways):
+        target[...] = image[:, ::-1 if down else 1, ::-1 if across else 1]
     return back(y)
 
 

@@ -64,15 +64,22 @@ def random_crop(x, size, pad=0, fill=0., rng=None, return_param=False):
     batch, back = batch_of(x, floats=False)
     if isinstance(pad, bool) or not isinstance(pad, (int, numpy.integer)) or pad < 0:
         raise ValueError(f'pad must be an integer of at least 0; got {pad!r}')
-    if pad:
-        xp = cuda.get_array_module(batch)
-        batch = xp.pad(batch, ((0, 0), (0, 0), (pad, pad), (pad, pad)), constant_values=fill)
-    height, width = _size_within(size, batch)
-    rng = generator(rng, x)
+    height, width = size_of('size', size)
+    rows, columns = (side + 2 * pad for side in batch.shape[2:])
+    if height > rows or width > columns:
+        raise ValueError(f'size {height} x {width} is larger than image and frame, {rows} x {columns}')
+    rng, xp = generator(rng, x), cuda.get_array_module(batch)
     param = {name: uniform(rng, (0, side - length + 1), len(batch)).astype(int)
-             for name, side, length in (('top', batch.shape[2], height), ('left', batch.shape[3], width))}
-    y = back(crop(batch, param['top'], param['left'], (height, width)))
-    return (y, back(param)) if return_param else y
+             for name, side, length in (('top', rows, height), ('left', columns, width))}
+    y = xp.empty((*batch.shape[:2], height, width), batch.dtype)
+    if pad:
+        y[...] = fill
+    for image, top, left, target in zip(batch, (param['top'] - pad).tolist(), (param['left'] - pad).tolist(), y):
+        # What of the image lies within the cut-out; the frame itself is never built.
+        i, j, k, m = max(top, 0), max(left, 0), max(-top, 0), max(-left, 0)
+        part = image[:, i:top + height, j:left + width] if top + height > 0 and left + width > 0 else image[:, :0, :0]
+        target[:, k:k + part.shape[1], m:m + part.shape[2]] = part
+    return (back(y), back(param)) if return_param else back(y)
 
 
 def random_resized_crop(x, size, scale=(0.08, 1.), ratio=(3 / 4, 4 / 3), rng=None, return_param=False):

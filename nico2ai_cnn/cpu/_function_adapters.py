@@ -84,6 +84,20 @@ def batch_normalization_grad(impl, axis, gamma, gy, x, x_layout, xp, expander, m
     return gx, None, ggamma, gbeta
 
 
+def fixed_batch_normalization(node, inputs):
+    x, gamma, beta, mean, var = inputs
+    axis = (0, *range(2, x.ndim)) if node.axis is None else node.axis
+    if not apply(*inputs) or not _is_per_channel(x, gamma, axis):
+        return NotImplemented
+    node.retain_inputs((0, 1, 3, 4))
+    # What the backward pass, which is Chainer's, looks for.
+    node.axis, node.key_axis = axis, (1,)
+    node.expander = (None, slice(None), *[None] * (x.ndim - 2))
+    node.inv_var = 1 / (var + numpy.float32(node.eps))
+    node.inv_std = numpy.sqrt(node.inv_var)
+    return bn.fixed(*contiguous(x, gamma, beta, mean, node.inv_std)),
+
+
 def _is_per_channel(x, gamma, axis):
     return gamma.shape == x.shape[1:2] and tuple(axis) == (0, *range(2, x.ndim))
 

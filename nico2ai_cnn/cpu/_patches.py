@@ -41,6 +41,7 @@ PATCHES = [
      'local_response_normalization_grad'),
     (batch_normalization.GeneralBatchNormalizationImpl, 'forward', 'batch_normalization'),
     (batch_normalization.GeneralBatchNormalizationImpl, 'backward', 'batch_normalization_grad'),
+    (batch_normalization.FixedBatchNormalization, 'forward', 'fixed_batch_normalization'),
     (softmax_cross_entropy.SoftmaxCrossEntropy, 'forward_cpu', 'softmax_cross_entropy'),
     (softmax_cross_entropy._SoftmaxCrossEntropyGrad_NoDoubleBackprop, 'forward_cpu',
      'softmax_cross_entropy_grad'),

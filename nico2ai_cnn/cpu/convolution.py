@@ -32,9 +32,15 @@ def forward(x, W, b, out_size, geometry, groups):
     y = numpy.empty((len(x), len(W), *out_size), 'f')
     b = numpy.zeros(len(W), 'f') if b is None else b
     rows, channels = _tile(W.shape, out_size)
-    n_tile = -(-out_size[0] // rows)
-    pool.run_blas(_forward, len(x) * n_tile, _blas.BLAS, x, W, b, y,
-                  rows, channels, groups, geometry, microseconds=_microseconds(y, W.shape))
+    n_tile, n_part = -(-out_size[0] // rows), 1
+    if len(x) < pool.n_threads():   # share out the rows where there are few images, and small maps' filters
+        n_tile = -(-n_tile // pool.n_threads()) * pool.n_threads() if n_tile > 1 else 1
+        rows = -(-out_size[0] // n_tile)
+        n_tile = -(-out_size[0] // rows)
+        if n_tile == 1:
+            n_part = min(pool.n_threads(), len(W) // groups)
+    pool.run_blas(_forward, len(x) * n_tile * n_part, _blas.BLAS, x, W, b, y,
+                  rows, channels, groups, n_part, geometry, microseconds=_microseconds(y, W.shape))
     return y
 
 
@@ -105,8 +111,8 @@ _GEOMETRY = 'UniTuple(int64, 6)'
 
 
 @kernel(f'void(int64, int64, {_blas.BLAS_TYPE}, {_ARRAY}, {_ARRAY}, float32[::1], {_ARRAY}, '
-        f'int64, int64, int64, {_GEOMETRY})')
-def _forward(start, stop, blas, x, W, b, y, rows, channels, groups, geometry):
+        f'int64, int64, int64, int64, {_GEOMETRY})')
+def _forward(start, stop, blas, x, W, b, y, rows, channels, groups, n_part, geometry):
     out_per_group = len(W) // groups
     in_per_group, kh, kw = W.shape[1:]
     out_h, out_w = y.shape[2:]
@@ -115,15 +121,25 @@ def _forward(start, stop, blas, x, W, b, y, rows, channels, groups, geometry):
     y_flat = y.reshape(len(y), len(W), out_h * out_w)
     col = numpy.empty(channels * kh * kw * rows * out_w, numpy.float32)
     shifted = _columns.room_for_shifted(rows, out_w, kh, kw, geometry)
+    x_flat = x.reshape(len(x), x.shape[1], x.shape[2] * x.shape[3])
+    is_product = kh * kw == 1 and geometry[:4] == (1, 1, 0, 0) and x.shape[2:] == y.shape[2:]
     for item in range(start, stop):
-        n, tile = divmod(item, n_tile)
+        n, tile = divmod(item, n_tile * n_part)
+        tile, part = divmod(tile, n_part)
         top, bottom = tile * rows, min(out_h, (tile + 1) * rows)
-        for o in range(len(W)):
-            y_row, bias = y_flat[n, o, top * out_w:bottom * out_w], b[o]
-            for i in range(len(y_row)):
-                y_row[i] = bias
         for group in range(groups):
-            out = slice(group * out_per_group, (group + 1) * out_per_group)
+            # A part of a group's filters, or all of them.
+            out = slice(group * out_per_group + part * out_per_group // n_part,
+                        group * out_per_group + (part + 1) * out_per_group // n_part)
+            for o in range(out.start, out.stop):
+                y_row, bias = y_flat[n, o, top * out_w:bottom * out_w], b[o]
+                for i in range(len(y_row)):
+                    y_row[i] = bias
+            if is_product:      # a 1x1 convolution is one product of matrices as they lie
+                c_x = group * in_per_group
+                _blas.matmul(blas, W_flat[out], x_flat[n, c_x:c_x + in_per_group, top * out_w:bottom * out_w],
+                             1., y_flat[n, out, top * out_w:bottom * out_w])
+                continue
             for c in range(0, in_per_group, channels):
                 n_channel = min(channels, in_per_group - c)
                 c_x = group * in_per_group + c

@@ -58,6 +58,11 @@ def test_deconvolution_is_chainers(case):
     ((3, 64, 20, 20), (64, 8, 3, 3), {'groups': 8, 'pad': 1}),
     ((2, 3, 67, 67), (96, 3, 11, 11), {'stride': 4}),        # AlexNet's first layer, smaller
     ((2, 5, 9, 9), (7, 5, 1, 1), {}),
+    ((3, 6, 9, 8), (8, 3, 1, 1), {'groups': 2}),
+    ((1, 40, 14, 14), (31, 40, 3, 3), {'pad': 1}),           # one image, shared by filters
+    ((1, 40, 14, 14), (30, 20, 1, 1), {'groups': 2}), ((1, 64, 28, 28), (33, 64, 1, 1), {}),
+    ((1, 16, 20, 20), (16, 16, 1, 1), {'stride': 2}), ((1, 16, 20, 20), (16, 16, 1, 1), {'pad': 1}),
+    ((1, 8, 6, 6), (1, 8, 1, 1), {}),
 ])
 def test_convolution_of_large_arrays_is_chainers(shape, W_shape, options):
     rng = numpy.random.RandomState(0)

@@ -73,6 +73,24 @@ def test_batch_normalization_is_chainers(data):
     assert abs(expected[1] - actual[1]).max() <= 1e-4 * scale
 
 
+@property_test
+@given(st.data())
+def test_fixed_batch_normalization_is_chainers(data):
+    n_channel = data.draw(sizes)
+    shape = (data.draw(sizes), n_channel, *data.draw(st.sampled_from([(), (3, 4), (5, 1), (2, 2, 2)])))
+    arrays = [data.draw(float32_arrays(s)) for s in (shape, *[(n_channel,)] * 4)]
+    arrays[4] = abs(arrays[4]) + numpy.float32(0.1)
+    expected, actual = both_ways(F.fixed_batch_normalization, arrays)
+    for want, got in zip(expected, actual):
+        numpy.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4 * (1 + abs(want).max()))
+
+
+def test_batch_normalization_over_other_axes_is_left_to_chainer():
+    rng = numpy.random.RandomState(0)
+    arrays = [rng.rand(*s).astype('f') + 1 for s in ((4, 3, 5), *[(3, 5)] * 4)]
+    assert_same(*both_ways(lambda *v: F.fixed_batch_normalization(*v, axis=(0,)), arrays))
+
+
 def test_batch_normalization_keeps_its_running_averages():
     x = numpy.random.RandomState(0).randn(20, 3, 5, 5).astype('f') * 3 + 7
     averages = []

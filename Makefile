@@ -37,6 +37,7 @@ reference: torch
 	$(BIN)/python -m tests.reference.make --check
 
 benchmark: torch
+	$(BIN)/python -m pip install --quiet --build-constraint build-constraints.txt --editable '.[benchmark]'
 	$(BIN)/python -m benchmarks $(BENCHMARKS)
 
 # PyTorch is needed for these two alone, so it is installed here, and only where there is none: the build

@@ -1,12 +1,13 @@
 """What ``training.fit`` does besides stepping."""
 
 import contextlib
-import inspect
 
 import chainer
 import chainer.functions as F
 import chainer.links as L
 import numpy
+
+from nico2ai_cnn.transforms.compose import accepts
 
 
 def classifier_of(model):
@@ -51,6 +52,6 @@ def stepwise(transform, seed):
         return lambda x, step: x
     if not callable(transform):
         raise TypeError(f'transform must be a function of a batch; got {transform!r}')
-    if 'rng' not in inspect.signature(transform).parameters:
+    if not accepts(transform, 'rng'):
         return lambda x, step: transform(x)
     return lambda x, step: transform(x, rng=numpy.random.default_rng([seed, step]))

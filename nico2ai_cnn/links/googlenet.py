@@ -77,7 +77,7 @@ class GoogLeNet(chainer.Chain):
             raise ValueError('small=True and torchvision=True are two forms of GoogLeNet; give one of them')
         self.in_channels, self.size = in_channels, 28 if small else 224
         self.small, self.heads, self.torchvision = small, heads, torchvision
-        third = 3 if torchvision else 5
+        ksize5 = 3 if torchvision else 5        # of the paper's 5x5 convolutions
         weights = FanIn(1, rng or numpy.random.default_rng())
         initial = {'initialW': weights, 'initial_bias': 0.2}
         part, depth, self.names = (8, 16, SMALL) if small else (1, 192, tuple(INCEPTIONS))
@@ -89,7 +89,7 @@ class GoogLeNet(chainer.Chain):
                 self.conv2_reduce = L.Convolution2D(64, 64, ksize=1, **initial)
                 self.conv2 = L.Convolution2D(64, 192, ksize=3, pad=1, **initial)
             for name in self.names:
-                inception = Inception(depth, *(n // part for n in INCEPTIONS[name]), third, **initial)
+                inception = Inception(depth, *(n // part for n in INCEPTIONS[name]), ksize5, **initial)
                 setattr(self, f'inception{name}', inception)
                 depth = inception.out_channels
                 if heads and name in HEADS:
@@ -142,7 +142,7 @@ class GoogLeNet(chainer.Chain):
 class Inception(chainer.Chain):
     """Four branches side by side: 1x1, 3x3, 5x5 and pooling, the last three behind or before a 1x1 (Fig. 2b)."""
 
-    def __init__(self, in_channels, n1, n3_reduce, n3, n5_reduce, n5, n_pool, third=5, **initial):
+    def __init__(self, in_channels, n1, n3_reduce, n3, n5_reduce, n5, n_pool, ksize5=5, **initial):
         super().__init__()
         self.out_channels = n1 + n3 + n5 + n_pool
         with self.init_scope():
@@ -150,7 +150,7 @@ class Inception(chainer.Chain):
             self.conv3_reduce = L.Convolution2D(in_channels, n3_reduce, ksize=1, **initial)
             self.conv3 = L.Convolution2D(n3_reduce, n3, ksize=3, pad=1, **initial)
             self.conv5_reduce = L.Convolution2D(in_channels, n5_reduce, ksize=1, **initial)
-            self.conv5 = L.Convolution2D(n5_reduce, n5, ksize=third, pad=third // 2, **initial)
+            self.conv5 = L.Convolution2D(n5_reduce, n5, ksize=ksize5, pad=ksize5 // 2, **initial)
             self.pool_proj = L.Convolution2D(in_channels, n_pool, ksize=1, **initial)
 
     def forward(self, x):

@@ -77,14 +77,17 @@ def each(name, value, n, dtype=float):
     """Returns one value for each of n images, from one for all or one for each, in ordinary memory.
 
     Raises:
-        ValueError: If there are other than 1 or n, or one is not finite.
+        ValueError: If there are other than 1 or n, or one is not finite, or no ``dtype``.
     """
     values = in_memory(value)
     if values.ndim > 1 or values.size not in (1, n):
         raise ValueError(f'{name} must be one number, or one for each of {n} images; got shape {values.shape}')
     if values.dtype.kind not in 'biuf' or not numpy.isfinite(values).all():
         raise ValueError(f'{name} must be finite; got {value!r}')
-    return numpy.broadcast_to(values.ravel(), (n,)).astype(dtype)
+    converted = values.ravel().astype(dtype)
+    if (converted != values.ravel()).any():
+        raise ValueError(f'{name} must be {dtype.__name__}; got {value!r}')
+    return numpy.broadcast_to(converted, (n,))
 
 
 def size_of(name, value):

@@ -7,6 +7,11 @@ import chainer
 from nico2ai_cnn.transforms._batch import batch_of, generator
 
 
+def accepts(function, name):
+    """Returns whether a function has an argument of that name."""
+    return name in inspect.signature(function).parameters
+
+
 class Compose:
     """Applies transforms one after the other; pickles, if they do.
 
@@ -33,10 +38,9 @@ class Compose:
         rng = generator(rng, x)
         params = []
         for transform in self.transforms:
-            accepted = inspect.signature(transform).parameters
-            options = {'rng': rng} if 'rng' in accepted else {}
+            options = {'rng': rng} if accepts(transform, 'rng') else {}
             param = None
-            if return_param and 'return_param' in accepted:
+            if return_param and accepts(transform, 'return_param'):
                 x, param = transform(x, **options, return_param=True)
             else:
                 x = transform(x, **options)
@@ -61,7 +65,7 @@ def converter(transform, rng=None):
     """
     if not callable(transform):
         raise TypeError(f'transform must be a function; got {transform!r}')
-    options = {'rng': generator(rng, None)} if 'rng' in inspect.signature(transform).parameters else {}
+    options = {'rng': generator(rng, None)} if accepts(transform, 'rng') else {}
 
     @chainer.dataset.converter()
     def convert(batch, device):

@@ -28,8 +28,6 @@ def crop(x, top, left, size):
         if value.min() < 0 or value.max() > most:
             raise ValueError(f'{name} must lie in [0, {most}] for {height} x {width} pixels of '
                              f'{batch.shape[2]} x {batch.shape[3]}; got {value.min()} to {value.max()}')
-    if len(batch) == 1:
-        return back(batch[:, :, top[0]:top[0] + height, left[0]:left[0] + width].copy())
     xp = cuda.get_array_module(batch)
     y = xp.empty((*batch.shape[:2], height, width), batch.dtype)
     for image, i, j, target in zip(batch, top.tolist(), left.tolist(), y):

@@ -42,7 +42,7 @@ def random_elastic(x, alpha=34., sigma=4., affine=None, fill=0., edge=False, rng
     Args:
         x: As for :func:`elastic`.
         alpha (float): Strength, in pixels. The paper's 34 with 4 for 29x29 digits moves a pixel
-            by about 1.4.
+            by about 1.6.
         sigma (float): Width of the Gaussian, in pixels; above 0. With larger ones neighbours move
             more alike, and the whole image more like a stiff sheet.
         affine (dict): What :func:`random_affine` takes for ``angle``, ``shift``, ``scale`` and
@@ -59,10 +59,9 @@ def random_elastic(x, alpha=34., sigma=4., affine=None, fill=0., edge=False, rng
         TypeError, ValueError: If an argument is unusable.
     """
     batch, back = batch_of(x)
-    for name, value, least in ('alpha', alpha, -1), ('sigma', sigma, 0):
-        if not (numpy.isscalar(value) and least < value < numpy.inf):
-            raise ValueError(f'{name} must be a number {"above 0" if least == 0 else "of at least 0"}; got {value!r}')
-    if alpha < 0:
+    if not (numpy.isscalar(sigma) and 0 < sigma < numpy.inf):
+        raise ValueError(f'sigma must be a number above 0; got {sigma!r}')
+    if not (numpy.isscalar(alpha) and 0 <= alpha < numpy.inf):
         raise ValueError(f'alpha must be a number of at least 0; got {alpha!r}')
     rng = generator(rng, x)
     offsets = _random_offsets((len(batch), 2, *batch.shape[2:]), alpha, gaussian(sigma), rng,

@@ -199,6 +199,7 @@ def test_elastic_and_affine_in_one_pass():
     (lambda x: T.random_affine(x, shift=-1), 'shift must be a number'),
     (lambda x: T.crop(x, 0, 0, 22), 'size 22 x 22 is larger than the image, 21 x 26'),
     (lambda x: T.crop(x, 17, 0, 5), r'top must lie in \[0, 16\] for 5 x 5 pixels of 21 x 26; got 17 to 17'),
+    (lambda x: T.crop(x, 1.5, 0, 5), 'top must be int; got 1.5'), (lambda x: T.flip(x, 0.5), 'horizontal must be bool; got 0.5'),
     (lambda x: T.crop(x, 0, -1, 5), r'left must lie in \[0, 21\]'), (lambda x: T.center_crop(x, 0), 'size must be an integer'),
     (lambda x: T.center_crop(x, 2.5), 'size must be an integer'), (lambda x: T.random_crop(x, 30, pad=1), 'size 30 x 30 is larger'),
     (lambda x: T.random_crop(x, 3, pad=-1), 'pad must be an integer of at least 0; got -1'),

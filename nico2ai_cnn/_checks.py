@@ -82,11 +82,11 @@ def as_dataset(name, data):
     return data
 
 
-def label_checking_converter(data, n_class, name):
-    """Returns Chainer's converter from positions in ``data`` to a batch, with :func:`labels`."""
+def label_checking_converter(data, n_class, name, share):
+    """Returns Chainer's converter from positions in ``data`` to a batch of ``share(positions)``, with :func:`labels`."""
     @chainer.dataset.converter()
     def convert(positions, device):
-        x, t = _batches.take(data, positions)
+        x, t = _batches.take(data, share(positions))
         labels(t, n_class, name)
         return device.send((x, t.astype(numpy.int32)))  # Chainer's loss rejects unsigned labels
     return convert

@@ -16,11 +16,12 @@ def classifier_of(model):
                         lambda y, t: F.accuracy(y[0] if isinstance(y, tuple) else y, t))
 
 
-def finite_loss(classifier, x, t, updater):
+def finite_loss(classifier, x, t, updater, processes):
     loss = classifier(x, t)
-    if not numpy.isfinite(float(loss.array)):
+    value, = processes.mean(float(loss.array))      # so that all processes raise, if one must
+    if not numpy.isfinite(value):
         raise FloatingPointError(
-            f'the loss became {float(loss.array)} at step {updater.iteration + 1} (epoch '
+            f'the loss became {value} at step {updater.iteration + 1} (epoch '
             f'{int(updater.previous_epoch_detail or 0) + 1}); the model keeps the parameters from '
             'before this step. A smaller step size often helps; look for NaN in the images too')
     return loss
@@ -40,10 +41,11 @@ def seeded(seed, device):
         numpy.random.set_state(before)
 
 
-def stepwise(transform, seed):
+def stepwise(transform, seed, rank=0):
     """Returns a function of a batch and a step: what ``transform`` makes of the one in the other.
 
-    Its generator is made anew for each step from seed and step, so that a resumed run goes on alike.
+    Its generator is made anew for each step from seed, step and the process's rank, so that a resumed run
+    goes on alike.
 
     Raises:
         TypeError: If ``transform`` is not a function.
@@ -54,4 +56,4 @@ def stepwise(transform, seed):
         raise TypeError(f'transform must be a function of a batch; got {transform!r}')
     if not accepts(transform, 'rng'):
         return lambda x, step: transform(x)
-    return lambda x, step: transform(x, rng=numpy.random.default_rng([seed, step]))
+    return lambda x, step: transform(x, rng=numpy.random.default_rng([seed, step, *([rank] if rank else [])]))

@@ -13,11 +13,12 @@ from chainer.training import extensions
 from nico2ai_cnn import _batches, _checks, _fitting, _snapshot
 from nico2ai_cnn._device import choose_device
 from nico2ai_cnn._interrupt import StopBetweenSteps
+from nico2ai_cnn._processes import Processes
 from nico2ai_cnn._progress import Progress
 
 
 def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, optimizer=None,
-        decay=True, device='auto', seed=0, snapshot=None, resume=False, progress=True):
+        decay=True, device='auto', seed=0, snapshot=None, resume=False, progress=True, comm=None):
     """Trains a classifier, prints a table of epochs, and returns it as a list.
 
     Ctrl-C (or Jupyter's stop button) ends training after the current step: the
@@ -47,6 +48,9 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
             all that a later call needs to go on.
         resume (bool): Whether to go on from ``snapshot`` if the file exists.
         progress (bool): Whether to show the bar and the table.
+        comm: Of ``chainermn.create_communicator``, where several processes train together: each
+            takes its part of every batch, and all step along the mean gradient. The first one
+            draws the bar and writes the snapshot. ``python -m nico2ai_cnn.train`` does all this.
 
     Returns:
         list of dict: One entry per epoch with Chainer's names: ``'epoch'``,
@@ -79,13 +83,15 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
     elif resume:
         raise ValueError('resume=True needs snapshot, the path of the file to go on from')
 
-    transform = _fitting.stepwise(transform, seed)
+    processes = Processes(comm)
+    batch_size = processes.batch_size(batch_size, len(train), test)
+    transform = _fitting.stepwise(transform, seed, processes.rank)
     classifier = model if isinstance(model, L.Classifier) else _fitting.classifier_of(model)
     if not classifier.compute_accuracy:
         raise ValueError('model must be a Classifier with compute_accuracy=True')
     classifier.to_device(device)
     stop = StopBetweenSteps()
-    with _fitting.seeded(seed, device), stop:
+    with _fitting.seeded(processes.seed(seed), device), stop:
         n_class = _probe(classifier.predictor, train, 'train', transform)
         if test is not None:
             _probe(classifier.predictor, test, 'test')
@@ -97,13 +103,13 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
 
         order = numpy.random.RandomState(seed)
         iterator = chainer.iterators.SerialIterator(
-            range(len(train)), min(batch_size, len(train)), shuffle=None,
+            range(len(train)), batch_size, shuffle=None,
             order_sampler=chainer.iterators.ShuffleOrderSampler(order))
         updater = training.updaters.StandardUpdater(
             iterator, optimizer, device=device,
-            converter=_checks.label_checking_converter(train, n_class, 'train'),
+            converter=_checks.label_checking_converter(train, n_class, 'train', processes.share),
             loss_func=lambda x, t: _fitting.finite_loss(
-                classifier, transform(x, updater.iteration), t, updater))
+                classifier, transform(x, updater.iteration), t, updater, processes))
         trainer = training.Trainer(
             updater, stop_trigger=lambda trainer: stop.asked or updater.epoch >= epochs, out='.')
         n_step = math.ceil(epochs * len(train) / iterator.batch_size)
@@ -112,31 +118,37 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
             trainer.extend(extensions.LinearShift(
                 step_size, (getattr(optimizer, step_size), 0.), (0, n_step)))
         if test is not None:
-            trainer.extend(_test_extension(classifier, test))
+            trainer.extend(_test_extension(classifier, test, processes))
         log = extensions.LogReport(log_name=None)  # it writes no file then
         trainer.extend(log)
-        if progress:
+        processes.extend(trainer, classifier, stop)
+        first = processes.rank == 0
+        if progress and first:
             trainer.extend(Progress(epochs, n_step, log, with_test=test is not None),
                            trigger=lambda trainer: True)
         arguments = (f'{len(train)} examples in batches of {iterator.batch_size}, '
                      f'{type(optimizer).__name__}, decay={decay}, '
                      f'{"without" if test is None else "with"} a test set')
         trainer.extend(_snapshot.RunState(order, arguments), trigger=lambda trainer: False)
-        if snapshot is not None:
+        if snapshot is not None and first:
             trainer.extend(training.make_extension(trigger=(1, 'epoch'), priority=-100)(
                 lambda trainer: _snapshot.save(snapshot, trainer)), name='snapshot')
 
         initial_step_size = getattr(optimizer, step_size) if decay else None
+        processes.start_equal(optimizer)
         try:
             if snapshot is not None and snapshot.exists():
                 _snapshot.load(snapshot, trainer, arguments)
+                if not first:   # the snapshot holds the first one's dropout
+                    numpy.random.seed(processes.seed(seed, updater.iteration))
             trainer.run(show_loop_exception_msg=False)
-            if stop.asked and snapshot is not None:
+            if stop.asked and snapshot is not None and first:
                 _snapshot.save(snapshot, trainer)
         finally:
+            processes.part(optimizer)
             if decay:
                 setattr(optimizer, step_size, initial_step_size)
-    if stop.asked:
+    if stop.asked and first:
         print(f'Stopped after step {updater.iteration} of {n_step}; '
               'the model keeps what it has learnt.')
     return log.log
@@ -216,10 +228,13 @@ def _probe(predictor, data, name, transform=lambda x, step: x):
     return logits.shape[1]
 
 
-def _test_extension(classifier, test):
+def _test_extension(classifier, test, processes):
+    x, t = _batches.take(test, processes.share(range(len(test))))
+
     def measure(trainer):
-        result = evaluate(classifier, test)
-        chainer.report({f'validation/main/{name}': value for name, value in result.items()})
+        result = evaluate(classifier, (x, t))
+        means = processes.mean(*result.values(), weight=len(t))
+        chainer.report({f'validation/main/{name}': value for name, value in zip(result, means)})
     return training.make_extension(
         default_name='test', trigger=(1, 'epoch'),
         priority=training.PRIORITY_WRITER)(measure)

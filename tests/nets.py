@@ -1,5 +1,8 @@
 """Networks that tests put together."""
 
+import os
+import signal
+
 import chainer
 import chainer.functions as F
 import chainer.links as L
@@ -26,3 +29,23 @@ def residual():
         return F.average_pooling_2d(h, 3, 2)
     return Net(forward, conv1=L.Convolution2D(2, 4, 3, stride=2), bn=L.BatchNormalization(4),
                conv2=L.Convolution2D(4, 4, 3, pad=1), conv3=L.Convolution2D(4, 4, 3, pad=1))
+
+
+class Tiny(chainer.Chain):
+    """Takes digits, and has dropout; ``python -m nico2ai_cnn.train --model tests.nets:Tiny`` trains it.
+
+    Args:
+        dies_at (int): The training step at which the second of several processes is killed.
+    """
+
+    def __init__(self, dies_at=None, rng=None):
+        super().__init__()
+        self._dies_at, self._step = dies_at, 0
+        with self.init_scope():
+            self.fc = L.Linear(784, 10, initialW=chainer.initializers.LeCunNormal(rng=rng))
+
+    def forward(self, x):
+        self._step += chainer.config.train
+        if self._step == self._dies_at and os.environ.get('PMI_RANK') == '1':
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.fc(F.dropout(x, 0.2))

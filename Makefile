@@ -1,6 +1,7 @@
 # make lab    sets everything up in .venv and opens the course in JupyterLab
 # make test   sets everything up in .venv and runs every test, notebooks included
 # make test-browser   sets everything up and tries the steppers and JupyterLab in Chromium (apt install chromium chromium-driver)
+# make test-colab     sets everything up and rehearses Colab: its versions, and the setup cell for real (Linux, macOS)
 # make reference   computes with PyTorch anew what tests/reference holds, and compares
 # make benchmark   measures the README's figures, beside PyTorch's; BENCHMARKS='steps layers' picks some
 
@@ -13,7 +14,7 @@ INSTALLED := $(VENV)/installed
 ROOT_ARGS := $(shell [ "$$(id -u)" != 0 ] || echo --allow-root)
 DISPLAY_ARGS := $(shell [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || echo --no-browser)
 
-.PHONY: lab test test-browser notebooks reference benchmark torch setup clean
+.PHONY: lab test test-browser test-colab badges notebooks reference benchmark torch setup clean
 
 lab: setup
 	$(BIN)/python -m jupyterlab $(ROOT_ARGS) $(DISPLAY_ARGS) $(LAB_ARGS) notebooks
@@ -23,6 +24,14 @@ test: setup
 
 test-browser: setup
 	$(BIN)/python -m pytest tests/browser -m browser $(TEST_ARGS)
+
+test-colab: setup
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python -m pytest tests/colab -m colab $(TEST_ARGS)
+
+# Writes the repository's address, which stands in pyproject.toml, into every badge and setup cell.
+badges: setup
+	$(BIN)/python .ci/address.py
 
 # make notebooks NB=07 runs notebook 07 and its solutions, and saves what they print; without NB, all of them.
 notebooks: setup
@@ -72,4 +81,4 @@ $(INSTALLED): pyproject.toml build-constraints.txt
 	@echo '$(CURDIR)' > $@
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-colab

@@ -1,6 +1,7 @@
 """A Colab rehearsal (make test-colab): Colab's versions, a stand-in for google.colab, and the setup cell for real.
 
-The cell clones this repository's last commit, not the working tree.
+The cell clones this repository's last commit, not the working tree. Its "uv pip install --system" would reach for a Python
+outside of any environment, so a stand-in for uv says --python instead.
 """
 
 import json
@@ -51,14 +52,20 @@ def colab():
     made = ENVIRONMENT / 'made'
     if not made.exists():
         for version, numpy in NUMPY.items():
-            if run(UV, 'venv', '--clear', '--no-python-downloads', '--python', version, ENVIRONMENT,
-                   check=False).returncode == 0:
+            pyenv = pathlib.Path(os.environ.get('PYENV_ROOT', '~/.pyenv')).expanduser() / 'versions'
+            if any(run(UV, 'venv', '--clear', '--no-python-downloads', '--python', python, ENVIRONMENT,
+                       check=False).returncode == 0 for python in (version, *pyenv.glob(f'{version}.*/bin/python'))):
                 break
         run(UV, 'pip', 'install', '--python', PYTHON, f'numpy=={numpy}', *FIXED, *THERE, 'nbval', 'pytest')
         packages = pathlib.Path(run(PYTHON, '-c', 'import sysconfig; print(sysconfig.get_path("purelib"))').stdout.strip())
         (packages / 'google' / 'colab').mkdir(parents=True, exist_ok=True)
         (packages / 'google' / 'colab' / '__init__.py').touch()
         (packages / 'google' / 'colab' / 'output.py').write_text('def enable_custom_widget_manager():\n    pass\n')
+        stand_in = ENVIRONMENT / 'bin' / 'uv'
+        stand_in.write_text(f'#!{PYTHON}\nimport os, sys\nargs = [arg for arg in sys.argv[1:] if arg != "--system"]\n'
+                            f'assert len(args) < len(sys.argv) - 1\n'
+                            f'os.execv("{UV}", ["uv", *args, "--python", "{PYTHON}"])\n')
+        stand_in.chmod(0o755)
         (packages / 'colab.pth').write_text('import google.colab\n')
         made.touch()
     run(UV, 'pip', 'uninstall', '--python', PYTHON, *FETCHED)
@@ -105,9 +112,15 @@ def test_the_cell_leaves_what_colab_has(colab, content):
     assert again.stdout == said.stdout and not again.stderr and versions() == after
 
 
-@pytest.mark.parametrize('lesson', LESSONS)
-def test_a_notebook_passes(lesson, colab, content, tmp_path):
+@pytest.fixture(scope='session')
+def compiled(content):
+    """Compiles the kernels, so that no notebook says that it does."""
     assert (content / 'course').exists(), 'the setup cell has not run'
+    run(PYTHON, '-P', '-m', 'nico2ai_cnn.cpu', PYTHONPATH=str(content / 'course'))
+
+
+@pytest.mark.parametrize('lesson', LESSONS)
+def test_a_notebook_passes(lesson, colab, content, compiled, tmp_path):
     path, = (path for path in NOTEBOOKS if path.name.startswith(lesson))
     (tmp_path / path.name).write_text(path.read_text(encoding='utf-8').replace('/content', str(content)), encoding='utf-8')
     run(PYTHON, '-m', 'pytest', '--nbval', '--nbval-current-env', '-p', 'no:cacheprovider', '--rootdir', tmp_path,

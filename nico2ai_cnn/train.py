@@ -17,7 +17,8 @@ import nico2ai_cnn  # NOQA: F401  (revives Chainer)
 from nico2ai_cnn import datasets, links, training, transforms
 from nico2ai_cnn.transforms.compose import accepts
 
-NETWORKS = {name.lower(): getattr(links, name) for name in links.__all__ if name[0].isupper()}
+NETWORKS = {name.lower(): getattr(links, name) for name in links.__all__
+            if name[0].isupper() and name != 'Neocognitron'}       # which learns without gradients, by its own learn(x, t)
 AUGMENT = {
     'none': None,
     'affine': functools.partial(transforms.random_affine, angle=10., shift=2., scale=.1, shear=10.),

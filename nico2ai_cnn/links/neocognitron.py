@@ -25,7 +25,7 @@ class Neocognitron(chainer.Chain):
     ====== ======================================================= ============
     layer  cells                                                   planes
     ====== ======================================================= ============
-    S1     5x5, pad 3: edges of 8 directions, fixed                    8 @ 30x30
+    S1     5x5, pad 3: edges of 8 directions, fixed                8 @ 30x30
     C1     5x5, stride 2                                           8 @ 15x15
     S2     5x5, learnt without labels (add-if-silent)              200 @ 15x15
     C2     7x7, stride 4                                           200 @ 4x4

@@ -3,9 +3,11 @@
 Run from the top folder:  .venv/bin/python -m benchmarks.mnist_error [--validate] [--out FOLDER]
 
 With --validate, 10,000 of the 60,000 training digits are held out and measured in place of the test
-digits: everything below was chosen so. Without it, all 60,000 are learnt, and each network sees the test
+digits: network and augmentation were chosen so (10 epochs, seed 0: affine maps alone 0.47% wrong, these and
+elastic distortion of alpha 16, 30 and 34, sigma 4, 5 and 4.5: 0.45, 0.49 and 0.77%; with batch normalisation
+0.76% where it was 0.49% without). Without it, all 60,000 are learnt, and each network sees the test
 digits once, when it is finished. --out keeps snapshots, so that a broken run goes on where it was.
-It takes about an hour and a half on 2 cores.
+It takes about an hour on 2 cores.
 """
 
 import argparse

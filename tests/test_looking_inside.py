@@ -1,0 +1,249 @@
+"""inspection's tools that ask what a network looks for."""
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy as np
+import pytest
+
+from nico2ai_cnn import inspection, links
+from tests import nets
+
+
+def linear_net(rng, pad=0):
+    """A convolution, its maps' means, and a dense layer: logits are linear in the maps."""
+    def forward(net, x):
+        return net.fc(F.average(net.conv(x), axis=(2, 3)))
+    return nets.Net(forward, conv=L.Convolution2D(2, 3, 3, pad=pad, initialW=rng.standard_normal((3, 2, 3, 3)).astype('f')),
+                    fc=L.Linear(3, 4, initialW=rng.standard_normal((4, 3)).astype('f')))
+
+
+@pytest.fixture
+def lenet(rng):
+    return links.LeNet(rng=rng)
+
+
+@pytest.fixture
+def x(rng):
+    return rng.random((5, 1, 28, 28)).astype('f')
+
+
+def test_grad_cam_by_hand(rng):
+    """The gradient of a logit with respect to each map's pixel is the dense layer's weight over their number."""
+    net, x = linear_net(rng, pad=1), rng.random((2, 2, 7, 6)).astype('f')
+    got = inspection.grad_cam(net, x, [3, 0], '/conv')
+    maps = net.conv(x).array
+    for n, label in enumerate([3, 0]):
+        right = np.maximum(0, np.einsum('k,khw->hw', net.fc.W.array[label] / 42, maps[n]))
+        np.testing.assert_allclose(got[n], right, rtol=1e-4, atol=1e-6)     # pad 1: a unit's middle is its pixel
+    assert (got > 0).any() and (got == 0).any()
+
+
+def test_grad_cam_puts_units_at_the_middle_of_what_they_see(rng):
+    net, x = linear_net(rng), np.zeros((1, 2, 9, 9), 'f')
+    x[0, :, 4, 4] = 1
+    net.conv.W.array[...] = 0
+    net.conv.W.array[0, :, 1, 1] = 1                        # answers where its window's middle is bright
+    net.fc.W.array[1] = [1, 0, 0]
+    cam = inspection.grad_cam(net, x, 1, '/conv')[0]
+    assert np.unravel_index(cam.argmax(), cam.shape) == (4, 4) and (cam > 0).sum() == 1
+
+
+def test_grad_cam_with_stride_lies_between_units(rng):
+    def forward(net, x):
+        return net.fc(F.max_pooling_2d(net.conv(x), 2))
+    net = nets.Net(forward, conv=L.Convolution2D(1, 2, 3, pad=1), fc=L.Linear(32, 2))
+    x = rng.random((1, 1, 8, 8)).astype('f')
+    net.fc.W.array[0] = 1                       # every unit speaks for class 0
+    net.conv.b.array[...] = 3
+    cam = inspection.grad_cam(net, x, 0, 'max_pooling_2d')[0]
+    units = F.max_pooling_2d(net.conv(x), 2).array.sum(axis=1)[0]
+    # The units see the pixels -1 to 2, 1 to 4 and so on, so their middles lie at 0.5, 2.5, 4.5 and 6.5.
+    np.testing.assert_allclose(cam[0, 0], units[0, 0], rtol=1e-4)
+    np.testing.assert_allclose(cam[0, 1:3], [.75 * units[0, 0] + .25 * units[0, 1],
+                                             .25 * units[0, 0] + .75 * units[0, 1]], rtol=1e-4)
+    np.testing.assert_allclose(cam[7, 7], units[3, 3], rtol=1e-4)
+
+
+def test_occlusion_against_a_loop(lenet, x):
+    got = inspection.occlusion(lenet, x[0], 3, size=9, stride=4, fill=.25)
+    with chainer.using_config('train', False):
+        before = F.softmax(lenet(x[:1])).array[0, 3]
+        for i, j in np.ndindex(5, 5):
+            hidden = x[:1].copy()
+            hidden[0, :, 4 * i:4 * i + 9, 4 * j:4 * j + 9] = .25
+            assert got[i, j] == pytest.approx(before - F.softmax(lenet(hidden)).array[0, 3], abs=1e-6)
+    assert got.shape == (5, 5) and np.ptp(got) > 0
+
+
+def strided(net, x):
+    return net.conv2(F.relu(net.conv1(x)))
+
+
+def test_top_patches_against_brute_force(rng):
+    net = nets.Net(strided, conv1=L.Convolution2D(2, 3, 3, stride=2, pad=1), conv2=L.Convolution2D(3, 4, 3, pad=1))
+    x = rng.random((430, 2, 11, 12)).astype('f')
+    got = inspection.top_patches(net, '/conv2', x, 2, n=6)
+    h = net(x).array[:, 2]
+    assert got.images.tolist() == np.argsort(-h.max(axis=(1, 2)))[:6].tolist()
+    np.testing.assert_allclose(got.activations, np.sort(h.max(axis=(1, 2)))[::-1][:6], rtol=1e-5)
+    assert got.patches.shape == (6, 2, 7, 7)        # 3 + 2 * (3 - 1)
+    padded = np.pad(x, ((0, 0), (0, 0), (9, 9), (9, 9)))
+    for patch, image, (row, column), corner in zip(got.patches, got.images, got.units, got.corners):
+        assert h[image, row, column] == h[image].max()
+        assert corner.tolist() == [2 * row - 3, 2 * column - 3]     # the first unit sees from -1 - 2 * 1 on
+        top, left = corner + 9
+        np.testing.assert_array_equal(patch, padded[image, :, top:top + 7, left:left + 7])
+
+
+def test_what_lies_outside_of_a_top_patch_does_not_matter(lenet, x):
+    """The unit's answer is the patch's alone."""
+    got = inspection.top_patches(lenet, '/conv2', x, 5, n=2)
+    for image, corner, activation in zip(got.images, got.corners, got.activations):
+        inside = np.zeros((28, 28), bool)
+        inside[max(corner[0], 0):corner[0] + 14, max(corner[1], 0):corner[1] + 14] = True
+        alone = np.where(inside, x[image], np.float32(.7))[None]
+        again = inspection.top_patches(lenet, '/conv2', alone, 5, n=1)
+        assert again.activations[0] >= activation - 1e-5
+        with inspection.record(lenet) as activations:
+            lenet(alone)
+        row, column = got.units[got.images.tolist().index(image)]
+        assert activations['/conv2'][0, 5, row, column] == pytest.approx(activation, rel=1e-4)
+
+
+@pytest.mark.parametrize('options', [{}, {'jitter': 2}, {'blur': 1.}, {'decay': .05}, {'keep_steps': True}], ids=str)
+def test_the_activation_grows(lenet, options):
+    found = inspection.maximize_activation(lenet, '/conv2', [3, 1], (1, 28, 28), n_step=25,
+                                           rng=np.random.default_rng(0), **options)
+    assert found.images.shape == (2, 1, 28, 28) and found.activations.shape == (26, 2)
+    assert found.images.min() >= 0 and found.images.max() <= 1 and found.images.dtype == np.float32
+    assert (found.activations[-1] > found.activations[0] + .05).all()
+    again = inspection.maximize_activation(lenet, '/conv2', [3, 1], (1, 28, 28), n_step=25,
+                                           rng=np.random.default_rng(0), **options)
+    np.testing.assert_array_equal(found.images, again.images)
+    assert (found.steps is None) != bool(options.get('keep_steps'))
+    if found.steps is not None:
+        np.testing.assert_array_equal(found.steps[-1], found.images)
+        assert len(found.steps) == 26
+
+
+def test_regularisers_do_what_they_say(lenet):
+    def images(**options):
+        return inspection.maximize_activation(lenet, '/fc5', [4], (1, 28, 28), n_step=24,
+                                              rng=np.random.default_rng(0), **options).images[0, 0]
+
+    def roughness(image):
+        return np.abs(np.diff(image)).mean() / np.abs(image - .5).mean()
+    plain = images()
+    assert roughness(images(blur=1.)) < .8 * roughness(plain)
+    assert np.abs(images(decay=.2) - .5).mean() < .8 * np.abs(plain - .5).mean()
+    assert np.abs(images(jitter=3) - plain).mean() > .01
+
+
+def test_what_excites_a_linear_filter_is_the_filter(rng):
+    net = nets.Net(lambda net, x: net.conv(x), conv=L.Convolution2D(1, 2, 7, initialW=rng.standard_normal((2, 1, 7, 7))))
+    found = inspection.maximize_activation(net, '/conv', [0, 1], (1, 7, 7), n_step=40, step_size=.02, decay=.05, rng=rng)
+    for image, W in zip(found.images[:, 0] - .5, net.conv.W.array[:, 0]):
+        assert (image * W).sum() / np.linalg.norm(image) / np.linalg.norm(W) > .98
+
+
+def test_limits_and_start(lenet, rng):
+    x0 = rng.random((1, 28, 28)).astype('f')
+    before = x0.copy()
+    found = inspection.maximize_activation(lenet, '/fc5', [2], (1, 28, 28), n_step=3, x0=x0, limits=(-.1, np.full((1, 1, 1), .9)))
+    assert found.images.max() <= np.float32(.9) and found.images.min() >= np.float32(-.1)
+    np.testing.assert_array_equal(x0, before)
+
+
+def call(tool, model, x, layer='/conv2', label=1):
+    return {'grad_cam': lambda: inspection.grad_cam(model, x, label, layer),
+            'occlusion': lambda: inspection.occlusion(model, x[0], label, 9, 9),
+            'top_patches': lambda: inspection.top_patches(model, layer, x, label),
+            'maximize_activation': lambda: inspection.maximize_activation(model, layer, [label], x.shape[1:], n_step=2)}[tool]()
+
+
+TOOLS = 'grad_cam', 'occlusion', 'top_patches', 'maximize_activation'
+
+
+@pytest.mark.parametrize('tool', TOOLS)
+def test_the_model_is_left_as_it_was(tool, x):
+    model = links.ResNet(n_class=10, in_channels=1, small=True, rng=np.random.default_rng(0))     # it has batch normalization
+    model(x)
+    model.cleargrads()
+    for param in model.params():
+        param.grad = np.full_like(param.array, 7)
+    before = {name: param.array.copy() for name, param in model.namedparams()}
+    means = [link.avg_mean.copy() for link in model.links() if isinstance(link, L.BatchNormalization)]
+    x_before = x.copy()
+    layer = next(row.name for row in inspection.summary(model, (1, 28, 28)) if row.name.startswith('/'))
+    with chainer.using_config('train', True):
+        call(tool, L.Classifier(model), x, layer)
+        assert chainer.config.train and chainer.config.enable_backprop
+    for name, param in model.namedparams():
+        np.testing.assert_array_equal(param.array, before[name])
+        assert (param.grad == 7).all()
+    for link, mean in zip((link for link in model.links() if isinstance(link, L.BatchNormalization)), means):
+        np.testing.assert_array_equal(link.avg_mean, mean)
+    np.testing.assert_array_equal(x, x_before)
+
+
+@pytest.mark.parametrize('tool', ['grad_cam', 'top_patches', 'maximize_activation'])
+def test_unknown_layers(tool, lenet, x):
+    with pytest.raises(KeyError, match="no layer '/conv9'; there are: /conv1, relu, max_pooling_2d, /conv2"):
+        call(tool, lenet, x, '/conv9')
+
+
+@pytest.mark.parametrize('tool', ['grad_cam', 'top_patches'])
+def test_dense_layers(tool, lenet, x):
+    with pytest.raises(ValueError, match=r"layer '/fc3' must put out maps .* it is dense and puts out \(\d+, 120\)"):
+        call(tool, lenet, x, '/fc3')
+
+
+@pytest.mark.parametrize('tool', TOOLS)
+@pytest.mark.parametrize('label', [16, -1])
+def test_labels_and_channels_out_of_range(tool, label, lenet, x):
+    with pytest.raises(ValueError, match=rf'(label|channel|channels) must be .*\[0, 1[06]\).*{label}'):
+        call(tool, lenet, x, label=label)
+
+
+@pytest.mark.parametrize('tool', TOOLS)
+def test_constant_images(tool, lenet):
+    result = call(tool, lenet, np.zeros((2, 1, 28, 28), 'f'))
+    for array in result[:2] if isinstance(result, tuple) else [result]:
+        assert np.isfinite(array).all()
+
+
+@pytest.mark.parametrize('tool', ['grad_cam', 'occlusion', 'top_patches'])
+def test_wrong_images(tool, lenet, x):
+    with pytest.raises(ValueError, match=r'x must be an array of shape'):
+        call(tool, lenet, x[0])
+    with pytest.raises(TypeError, match='x must be of floats; got uint8'):
+        call(tool, lenet, x.astype('uint8'))
+
+
+@pytest.mark.parametrize('options, said', [
+    ({'channels': []}, 'channels must be at least one'), ({'shape': (28, 28)}, r'shape must be \(C, H, W\)'),
+    ({'n_step': 0}, 'n_step must be an integer of at least 1'), ({'step_size': 0.}, 'step_size is out of range'),
+    ({'blur': -1.}, 'blur is out of range'), ({'decay': 1.}, 'decay is out of range'),
+    ({'jitter': 28}, r'jitter must be an integer in \[0, 28\)'), ({'limits': (1., 0.)}, 'limits must be lowest and highest'),
+    ({'x0': np.zeros((28, 28), 'f')}, r'x0 must be an array of shape \(1, 28, 28\)')])
+def test_wrong_options_of_maximize(options, said, lenet):
+    with pytest.raises(ValueError, match=said):
+        inspection.maximize_activation(**{'model': lenet, 'layer': '/conv2', 'channels': [0], 'shape': (1, 28, 28), **options})
+
+
+def test_occlusion_larger_than_the_image(lenet, x):
+    with pytest.raises(ValueError, match='size 29 is larger than the image, 28 x 28'):
+        inspection.occlusion(lenet, x[0], 1, 29)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize('tool', TOOLS)
+def test_on_a_gpu_as_on_the_cpu(tool, lenet, x):
+    from nico2ai_cnn import training
+    if training.choose_device().xp is np:
+        pytest.skip('needs a GPU')
+    on_cpu = call(tool, lenet, x)
+    lenet.to_device('@cupy:0')
+    for a, b in zip(*(result[:2] if isinstance(result, tuple) else [result] for result in (on_cpu, call(tool, lenet, x)))):
+        np.testing.assert_allclose(a, chainer.backends.cuda.to_cpu(b), rtol=1e-3, atol=1e-4)

@@ -62,7 +62,16 @@ def test_grad_cam_with_stride_lies_between_units(rng):
     np.testing.assert_allclose(cam[0, 0], units[0, 0], rtol=1e-4)
     np.testing.assert_allclose(cam[0, 1:3], [.75 * units[0, 0] + .25 * units[0, 1],
                                              .25 * units[0, 0] + .75 * units[0, 1]], rtol=1e-4)
-    np.testing.assert_allclose(cam[7, 7], units[3, 3], rtol=1e-4)
+    np.testing.assert_allclose(cam[7, 7], units[3, 3], rtol=1e-4)       # half a unit's jump outside it is still whole
+
+
+def test_evidence_fades_out_where_no_unit_has_its_middle(rng):
+    net, x = linear_net(rng), rng.random((1, 2, 12, 12)).astype('f')
+    net.fc.W.array[1], net.conv.b.array[...] = 1, 50
+    net.conv = L.Convolution2D(2, 3, 9, initialW=rng.random((3, 2, 9, 9)).astype('f'))
+    cam = inspection.grad_cam(net, x, 1, '/conv')[0]        # 4 x 4 units, whose middles are the pixels 4 to 7
+    assert (cam[3:9, 4:8] > 0).sum() == 24 and cam[:3].max() == cam[9:].max() == 0
+    np.testing.assert_allclose(cam[3, 4:8], cam[4, 4:8] / 2, rtol=1e-4)
 
 
 def test_occlusion_against_a_loop(lenet, x):

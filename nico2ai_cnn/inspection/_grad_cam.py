@@ -16,7 +16,7 @@ def grad_cam(model, x, label, layer):
     networks via gradient-based localization. ICCV 2017.
 
     Unlike others, it puts each unit at the middle of its receptive field: a map that has lost its border to
-    windows without padding is not stretched over the whole image.
+    windows without padding is not stretched over the whole image, and its evidence fades out there.
 
     Args:
         model (chainer.Chain): Returns logits ``(N, n_class)``.
@@ -49,9 +49,14 @@ def grad_cam(model, x, label, layer):
 
 
 def _spread(n_pixel, n_unit, start, size, jump):
-    """Returns the matrix ``(n_pixel, n_unit)`` of linear interpolation between the middles of the units' fields."""
+    """Returns the matrix ``(n_pixel, n_unit)`` of linear interpolation between the middles of the units' fields.
+
+    Beyond the outermost middles the units' weight stays for half a jump, and falls to 0 over the next one.
+    """
     place = (numpy.arange(n_pixel) - (start + (size - 1) / 2)) / jump
-    return numpy.maximum(0, 1 - abs(place.clip(0, n_unit - 1)[:, None] - numpy.arange(n_unit))).astype('f')
+    inside = place.clip(0, n_unit - 1)
+    weights = numpy.maximum(0, 1 - abs(inside[:, None] - numpy.arange(n_unit)))
+    return (weights * (1.5 - abs(place - inside)).clip(0, 1)[:, None]).astype('f')
 
 
 def _pair(value):

@@ -25,15 +25,17 @@ from nico2ai_cnn.exercises.mlp_and_its_limits import (
 from nico2ai_cnn.exercises.start_here import check_mean_images, check_nearest_mean, check_to_nchw
 from nico2ai_cnn.exercises.stride_padding_and_shapes import (
     check_conv_costs, check_field_of_stack, check_same_pad, check_stack_shape)
+from nico2ai_cnn.exercises.visual_cortex import check_energy, check_half_width, check_s_cell
 
 __all__ = [
     'check_ascend', 'check_bump', 'check_by_hand', 'check_conv_costs', 'check_conv_parameters',
     'check_convolution_as_local', 'check_count_parameters', 'check_crop_anywhere',
-    'check_edge_strength', 'check_error_rates', 'check_evidence', 'check_field_of_stack',
-    'check_filter_each_map', 'check_flatten_and_back', 'check_gx_1d', 'check_inception_macs',
-    'check_local_convolution', 'check_make_layer', 'check_max_pooling', 'check_max_pooling_backward_1d',
-    'check_mean_images', 'check_mirror', 'check_mlp_parameters', 'check_move_right', 'check_my_cnn',
-    'check_my_dropout', 'check_nearest_mean', 'check_numerical_gradient', 'check_output_shape',
-    'check_pooled_shape', 'check_pyramid_pooling', 'check_relu_gradient', 'check_relu_layer',
-    'check_residual_block', 'check_same_pad', 'check_scale_and_shift_gradients', 'check_stack_of_3x3',
+    'check_edge_strength', 'check_energy', 'check_error_rates', 'check_evidence',
+    'check_field_of_stack', 'check_filter_each_map', 'check_flatten_and_back', 'check_gx_1d',
+    'check_half_width', 'check_inception_macs', 'check_local_convolution', 'check_make_layer',
+    'check_max_pooling', 'check_max_pooling_backward_1d', 'check_mean_images', 'check_mirror',
+    'check_mlp_parameters', 'check_move_right', 'check_my_cnn', 'check_my_dropout',
+    'check_nearest_mean', 'check_numerical_gradient', 'check_output_shape', 'check_pooled_shape',
+    'check_pyramid_pooling', 'check_relu_gradient', 'check_relu_layer', 'check_residual_block',
+    'check_s_cell', 'check_same_pad', 'check_scale_and_shift_gradients', 'check_stack_of_3x3',
     'check_stack_shape', 'check_strongest', 'check_to_nchw', 'check_true_claims', 'check_twice_as_large']

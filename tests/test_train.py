@@ -62,7 +62,15 @@ def test_augmentation_changes_what_is_learnt(tmp_path):
     assert all(np.abs(a - b).max() > 1e-6 for i, a in enumerate(weights) for b in weights[:i])
 
 
-def test_ctrl_c_leaves_a_snapshot_that_resumes(capsys, monkeypatch, tmp_path):
+@pytest.fixture
+def ctrl_c():
+    """Python's own answer to Ctrl-C: a shell that starts the tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_leaves_a_snapshot_that_resumes(capsys, monkeypatch, tmp_path, ctrl_c):
     line = '--model tests.nets:Tiny --epochs 3 --batch-size 50'
     assert command(f'{line} --out whole') == 0
     forward, calls = nets.Tiny.forward, []

@@ -3,7 +3,7 @@ import sys
 import numpy
 import pytest
 
-from benchmarks import __main__ as benchmark, recipe
+from benchmarks import __main__ as benchmark, mnist_error, recipe
 
 LAYER = benchmark.layer_arguments((2, 4, 8, 3, 1, 1, 1), 2)
 
@@ -56,3 +56,21 @@ def test_the_recipe_sees_every_digit_and_ends_at_zero():
 
 def test_a_ratio_is_the_median_of_the_rounds():
     assert benchmark.ratio([1, 2, 9], [2, 2, 3]) == 1
+
+
+def test_held_out_digits_are_not_learnt_and_test_digits_never_chosen_by():
+    learn, held_out = mnist_error.digits(validate=True)
+    assert len(learn[1]) == 50_000 and len(held_out[1]) == 10_000
+    everything, test = mnist_error.digits(validate=False)
+    assert len(everything[1]) == 60_000 and len(test[1]) == 10_000
+    together = numpy.concatenate([learn[0], held_out[0]]).sum(axis=(1, 2, 3))
+    numpy.testing.assert_allclose(numpy.sort(together), numpy.sort(everything[0].sum(axis=(1, 2, 3))))
+
+
+def test_mnist_error_counts_wrong_answers_and_augments():
+    p = numpy.eye(10, dtype='f')[[1, 2, 3, 4]]
+    assert mnist_error.error(p, numpy.array([1, 2, 3, 5])) == 25
+    network = mnist_error.WideLeNet(numpy.random.default_rng(0))
+    x = numpy.random.default_rng(0).random((2, 1, 28, 28)).astype('f')
+    assert network(x).shape == (2, 10)
+    assert numpy.abs(mnist_error.augment(x, rng=numpy.random.default_rng(0)) - x).max() > .1

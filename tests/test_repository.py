@@ -3,6 +3,7 @@
 import hashlib
 import gzip
 import re
+import runpy
 import tomllib
 
 import nbformat
@@ -62,3 +63,23 @@ def test_minutes_agree():
         there = row.search((ROOT / 'notebooks/README.md').read_text(encoding='utf-8'))[1]
         row = re.compile(rf'\(notebooks/{re.escape(path.name)}\) \| ([\d.]+) \|')
         assert row.search((ROOT / 'README.md').read_text(encoding='utf-8'))[1] == there
+
+
+def test_make_badges_writes_a_new_address_everywhere(tmp_path):
+    old, new = PROJECT['project']['urls']['Repository'], 'https://github.com/some-body/some_course'
+    for path in (ROOT / 'README.md', ROOT / 'pyproject.toml', *NOTEBOOKS[:2], ROOT / 'notebooks' / 'solutions' / NOTEBOOKS[1].name):
+        there = tmp_path / path.relative_to(ROOT)
+        there.parent.mkdir(parents=True, exist_ok=True)
+        there.write_text(path.read_text(encoding='utf-8'), encoding='utf-8')
+    project = tmp_path / 'pyproject.toml'
+    project.write_text(project.read_text(encoding='utf-8').replace(old, new), encoding='utf-8')
+    badges = runpy.run_path(str(ROOT / '.ci' / 'address.py'))
+    badges['main'](tmp_path)
+    owner_and_name = old.removeprefix('https://github.com/')
+    for path in tmp_path.rglob('*.*'):
+        if path.is_file():
+            text = path.read_text(encoding='utf-8')
+            assert owner_and_name not in text and (new in text or path.parent.name == 'solutions')
+    project.write_text(project.read_text(encoding='utf-8').replace(new, 'https://example.org/x'), encoding='utf-8')
+    with pytest.raises(SystemExit, match='Repository must be https://github.com/OWNER/NAME'):
+        badges['main'](tmp_path)

@@ -105,6 +105,12 @@ def test_top_patches_against_brute_force(rng):
         np.testing.assert_array_equal(patch, padded[image, :, top:top + 7, left:left + 7])
 
 
+def test_no_patch_behind_a_deconvolution(rng):
+    net = nets.Net(lambda net, x: net.up(x), up=L.Deconvolution2D(1, 2, 4, stride=2, pad=1))
+    with pytest.raises(ValueError, match="layer '/up' lies behind a deconvolution"):
+        inspection.top_patches(net, '/up', rng.random((2, 1, 6, 6)).astype('f'), 0)
+
+
 def test_what_lies_outside_of_a_top_patch_does_not_matter(lenet, x):
     """The unit's answer is the patch's alone."""
     got = inspection.top_patches(lenet, '/conv2', x, 5, n=2)

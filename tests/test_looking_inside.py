@@ -49,6 +49,36 @@ def test_grad_cam_puts_units_at_the_middle_of_what_they_see(rng):
     assert np.unravel_index(cam.argmax(), cam.shape) == (4, 4) and (cam > 0).sum() == 1
 
 
+def test_grad_cam_of_a_sum(rng):
+    """Chainer keeps no array of it."""
+    def forward(net, x):
+        return net.fc(F.average_pooling_2d(net.a(x) + net.b(x), 4))
+    net = nets.Net(forward, a=L.Convolution2D(1, 3, 1), b=L.Convolution2D(1, 3, 3, pad=1), fc=L.Linear(3, 2))
+    x = rng.random((2, 1, 4, 4)).astype('f')
+    got = inspection.grad_cam(net, x, 1, 'add')
+    maps = (net.a(x) + net.b(x)).array
+    np.testing.assert_allclose(got, np.maximum(0, np.einsum('k,nkhw->nhw', net.fc.W.array[1] / 16, maps)), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize('net', [links.ResNet(n_class=10, in_channels=1, small=True), links.NIN(n_class=10, in_channels=1, small=True),
+                                 links.GoogLeNet(n_class=10, in_channels=1, small=True)], ids=lambda net: type(net).__name__)
+def test_grad_cam_of_every_layer_with_maps(net, x):
+    layers = [row.name for row in inspection.summary(net, (1, 28, 28)) if len(row.out_shape) == 3]
+    for layer in layers[::3] + layers[-3:]:
+        cam = inspection.grad_cam(net, x[:1], 1, layer)
+        assert cam.shape == (1, 28, 28) and np.isfinite(cam).all()
+
+
+def test_grad_cam_of_a_layer_that_the_logits_do_not_need(rng):
+    def forward(net, x):
+        F.relu(net.conv(x))
+        return net.fc(x)
+    net = nets.Net(forward, conv=L.Convolution2D(1, 2, 3), fc=L.Linear(25, 3))
+    for layer in '/conv', 'relu':
+        with pytest.raises(ValueError, match=f"the logits do not depend on layer '{layer}'"):
+            inspection.grad_cam(net, rng.random((1, 1, 5, 5)).astype('f'), 1, layer)
+
+
 def test_grad_cam_with_stride_lies_between_units(rng):
     def forward(net, x):
         return net.fc(F.max_pooling_2d(net.conv(x), 2))
@@ -83,91 +113,6 @@ def test_occlusion_against_a_loop(lenet, x):
             hidden[0, :, 4 * i:4 * i + 9, 4 * j:4 * j + 9] = .25
             assert got[i, j] == pytest.approx(before - F.softmax(lenet(hidden)).array[0, 3], abs=1e-6)
     assert got.shape == (5, 5) and np.ptp(got) > 0
-
-
-def strided(net, x):
-    return net.conv2(F.relu(net.conv1(x)))
-
-
-def test_top_patches_against_brute_force(rng):
-    net = nets.Net(strided, conv1=L.Convolution2D(2, 3, 3, stride=2, pad=1), conv2=L.Convolution2D(3, 4, 3, pad=1))
-    x = rng.random((430, 2, 11, 12)).astype('f')
-    got = inspection.top_patches(net, '/conv2', x, 2, n=6)
-    h = net(x).array[:, 2]
-    assert got.images.tolist() == np.argsort(-h.max(axis=(1, 2)))[:6].tolist()
-    np.testing.assert_allclose(got.activations, np.sort(h.max(axis=(1, 2)))[::-1][:6], rtol=1e-5)
-    assert got.patches.shape == (6, 2, 7, 7)        # 3 + 2 * (3 - 1)
-    padded = np.pad(x, ((0, 0), (0, 0), (9, 9), (9, 9)))
-    for patch, image, (row, column), corner in zip(got.patches, got.images, got.units, got.corners):
-        assert h[image, row, column] == h[image].max()
-        assert corner.tolist() == [2 * row - 3, 2 * column - 3]     # the first unit sees from -1 - 2 * 1 on
-        top, left = corner + 9
-        np.testing.assert_array_equal(patch, padded[image, :, top:top + 7, left:left + 7])
-
-
-def test_no_patch_behind_a_deconvolution(rng):
-    net = nets.Net(lambda net, x: net.up(x), up=L.Deconvolution2D(1, 2, 4, stride=2, pad=1))
-    with pytest.raises(ValueError, match="layer '/up' lies behind a deconvolution"):
-        inspection.top_patches(net, '/up', rng.random((2, 1, 6, 6)).astype('f'), 0)
-
-
-def test_what_lies_outside_of_a_top_patch_does_not_matter(lenet, x):
-    """The unit's answer is the patch's alone."""
-    got = inspection.top_patches(lenet, '/conv2', x, 5, n=2)
-    for image, corner, activation in zip(got.images, got.corners, got.activations):
-        inside = np.zeros((28, 28), bool)
-        inside[max(corner[0], 0):corner[0] + 14, max(corner[1], 0):corner[1] + 14] = True
-        alone = np.where(inside, x[image], np.float32(.7))[None]
-        again = inspection.top_patches(lenet, '/conv2', alone, 5, n=1)
-        assert again.activations[0] >= activation - 1e-5
-        with inspection.record(lenet) as activations:
-            lenet(alone)
-        row, column = got.units[got.images.tolist().index(image)]
-        assert activations['/conv2'][0, 5, row, column] == pytest.approx(activation, rel=1e-4)
-
-
-@pytest.mark.parametrize('options', [{}, {'jitter': 2}, {'blur': 1.}, {'decay': .05}, {'keep_steps': True}], ids=str)
-def test_the_activation_grows(lenet, options):
-    found = inspection.maximize_activation(lenet, '/conv2', [3, 1], (1, 28, 28), n_step=25,
-                                           rng=np.random.default_rng(0), **options)
-    assert found.images.shape == (2, 1, 28, 28) and found.activations.shape == (26, 2)
-    assert found.images.min() >= 0 and found.images.max() <= 1 and found.images.dtype == np.float32
-    assert (found.activations[-1] > found.activations[0] + .05).all()
-    again = inspection.maximize_activation(lenet, '/conv2', [3, 1], (1, 28, 28), n_step=25,
-                                           rng=np.random.default_rng(0), **options)
-    np.testing.assert_array_equal(found.images, again.images)
-    assert (found.steps is None) != bool(options.get('keep_steps'))
-    if found.steps is not None:
-        np.testing.assert_array_equal(found.steps[-1], found.images)
-        assert len(found.steps) == 26
-
-
-def test_regularisers_do_what_they_say(lenet):
-    def images(**options):
-        return inspection.maximize_activation(lenet, '/fc5', [4], (1, 28, 28), n_step=24,
-                                              rng=np.random.default_rng(0), **options).images[0, 0]
-
-    def roughness(image):
-        return np.abs(np.diff(image)).mean() / np.abs(image - .5).mean()
-    plain = images()
-    assert roughness(images(blur=1.)) < .8 * roughness(plain)
-    assert np.abs(images(decay=.2) - .5).mean() < .8 * np.abs(plain - .5).mean()
-    assert np.abs(images(jitter=3) - plain).mean() > .01
-
-
-def test_what_excites_a_linear_filter_is_the_filter(rng):
-    net = nets.Net(lambda net, x: net.conv(x), conv=L.Convolution2D(1, 2, 7, initialW=rng.standard_normal((2, 1, 7, 7))))
-    found = inspection.maximize_activation(net, '/conv', [0, 1], (1, 7, 7), n_step=40, step_size=.02, decay=.05, rng=rng)
-    for image, W in zip(found.images[:, 0] - .5, net.conv.W.array[:, 0]):
-        assert (image * W).sum() / np.linalg.norm(image) / np.linalg.norm(W) > .98
-
-
-def test_limits_and_start(lenet, rng):
-    x0 = rng.random((1, 28, 28)).astype('f')
-    before = x0.copy()
-    found = inspection.maximize_activation(lenet, '/fc5', [2], (1, 28, 28), n_step=3, x0=x0, limits=(-.1, np.full((1, 1, 1), .9)))
-    assert found.images.max() <= np.float32(.9) and found.images.min() >= np.float32(-.1)
-    np.testing.assert_array_equal(x0, before)
 
 
 def call(tool, model, x, layer='/conv2', label=1):
@@ -221,6 +166,13 @@ def test_labels_and_channels_out_of_range(tool, label, lenet, x):
         call(tool, lenet, x, label=label)
 
 
+@pytest.mark.parametrize('tool', ['grad_cam', 'occlusion'])
+@pytest.mark.parametrize('label', [1.5, True, [1, 2], None])
+def test_labels_that_are_no_integers(tool, label, lenet, x):
+    with pytest.raises(ValueError, match=r'label must be an integer, or \d of them, one for each image; got'):
+        call(tool, lenet, x, label=label)
+
+
 @pytest.mark.parametrize('tool', TOOLS)
 def test_constant_images(tool, lenet):
     result = call(tool, lenet, np.zeros((2, 1, 28, 28), 'f'))
@@ -232,19 +184,10 @@ def test_constant_images(tool, lenet):
 def test_wrong_images(tool, lenet, x):
     with pytest.raises(ValueError, match=r'x must be an array of shape'):
         call(tool, lenet, x[0])
+    with pytest.raises(ValueError, match=r'x must be an array of shape.*; got list'):
+        call(tool, lenet, [x.tolist()])
     with pytest.raises(TypeError, match='x must be of floats; got uint8'):
         call(tool, lenet, x.astype('uint8'))
-
-
-@pytest.mark.parametrize('options, said', [
-    ({'channels': []}, 'channels must be at least one'), ({'shape': (28, 28)}, r'shape must be \(C, H, W\)'),
-    ({'n_step': 0}, 'n_step must be an integer of at least 1'), ({'step_size': 0.}, 'step_size is out of range'),
-    ({'blur': -1.}, 'blur is out of range'), ({'decay': 1.}, 'decay is out of range'),
-    ({'jitter': 28}, r'jitter must be an integer in \[0, 28\)'), ({'limits': (1., 0.)}, 'limits must be lowest and highest'),
-    ({'x0': np.zeros((28, 28), 'f')}, r'x0 must be an array of shape \(1, 28, 28\)')])
-def test_wrong_options_of_maximize(options, said, lenet):
-    with pytest.raises(ValueError, match=said):
-        inspection.maximize_activation(**{'model': lenet, 'layer': '/conv2', 'channels': [0], 'shape': (1, 28, 28), **options})
 
 
 def test_occlusion_larger_than_the_image(lenet, x):

@@ -4,7 +4,7 @@ import chainer
 import chainer.functions as F
 import numpy
 
-from nico2ai_cnn.inspection._graph import batch_of_images, call_with_graph, logits_of, maps_of
+from nico2ai_cnn.inspection._graph import batch_of_images, call_with_graph, labels_of, logits_of, maps_of
 from nico2ai_cnn.inspection._summary import summary
 
 
@@ -32,7 +32,7 @@ def grad_cam(model, x, label, layer):
         ValueError: If the layer is dense, a label is out of range, or ``x`` has another shape.
     """
     x = batch_of_images(model, x)
-    label = numpy.broadcast_to(numpy.asarray(label), len(x))
+    label = labels_of(label, len(x))
     y, h = call_with_graph(model, chainer.Variable(x), layer)
     maps_of(layer, h)
     logits_of(y, label)

@@ -1,6 +1,8 @@
 """A layer's output with the graph behind it, so that one can ask for gradients."""
 
 import chainer
+import numpy
+from chainer.backends import cuda
 
 from nico2ai_cnn import _checks
 from nico2ai_cnn.inspection._table import Named
@@ -33,9 +35,19 @@ def call_with_graph(model, x, layer):
         y = model(x)
     there = found[layer]
     if there.link is None:
-        return y, there.steps[-1].function.outputs[0]().get_variable()
+        return y, _output(there.steps[-1])
     out = there.steps[0].call.out
     return y, out[0] if isinstance(out, (tuple, list)) else out
+
+
+def _output(step):
+    """Returns the first output of a function as a Variable; without a graph where nothing later needs it."""
+    node = step.function.outputs[0]() if step.function.outputs else None
+    if node is None:
+        return chainer.Variable(step.outputs[0])
+    if node.data is None:       # Chainer forgets the arrays that no gradient needs, such as a sum's
+        node.data = step.outputs[0]
+    return node.get_variable()
 
 
 def batch_of_images(model, x, ndim=4):
@@ -66,6 +78,14 @@ def logits_of(y, label):
     if ((label < 0) | (label >= y.shape[1])).any():
         raise ValueError(f'label must be in [0, {y.shape[1]}); got {label.tolist()}')
     return y
+
+
+def labels_of(label, n):
+    """Returns n labels as an array; raises ValueError unless ``label`` is one integer, or n of them."""
+    found = numpy.asarray(cuda.to_cpu(label) if isinstance(label, chainer.get_array_types()) else label)
+    if found.dtype.kind not in 'iu' or found.shape not in ((), (n,)):
+        raise ValueError(f'label must be an integer, or {n} of them, one for each image; got {label!r}')
+    return numpy.broadcast_to(found, (n,))
 
 
 def one_of(name, value, n, of):

@@ -26,7 +26,7 @@ class Maximized(typing.NamedTuple):
 
 
 def maximize_activation(model, layer, channels, shape, n_step=100, step_size=0.05, jitter=0, blur=0., decay=0.,
-                        limits=(0., 1.), x0=None, rng=None, keep_steps=False):
+                        limits=(0., 1.), x0=None, at='mean', rng=None, keep_steps=False):
     """Changes images step by step, along the gradient, so that units of a layer answer more (slide 48).
 
     D. Erhan et al.: Visualizing higher-layer features of a deep network. Univ. of Montreal, 2009; jitter: A.
@@ -36,7 +36,7 @@ def maximize_activation(model, layer, channels, shape, n_step=100, step_size=0.0
     Args:
         model (chainer.Chain): Any; used in test mode, and not changed.
         layer (str): Named as in :func:`record`.
-        channels (sequence of int): Which maps (the mean over all positions grows), or units of a dense layer.
+        channels (sequence of int): Which maps, or units of a dense layer; one image is made for each.
         shape: ``(C, H, W)`` of an image.
         n_step (int): How many steps.
         step_size (float): How far a step goes: the root mean square of the pixels' changes, in units of a pixel.
@@ -45,6 +45,8 @@ def maximize_activation(model, layer, channels, shape, n_step=100, step_size=0.0
         decay (float): The part of the distance to the middle of the limits that a pixel loses in a step, in [0, 1).
         limits: Lowest and highest pixel: numbers, or arrays that go with ``shape``.
         x0: Start ``(C, H, W)``; by default the middle of the limits and a little noise.
+        at (str): What grows of a map: ``'mean'``, over all positions, or ``'middle'``, the one unit there, which
+            leaves all grey that it does not see.
         rng (numpy.random.Generator): Of noise and jitter.
         keep_steps (bool): Whether to return the images on the way, too.
 
@@ -53,14 +55,16 @@ def maximize_activation(model, layer, channels, shape, n_step=100, step_size=0.0
 
     Raises:
         KeyError: If there is no such layer; the message lists those there are.
-        ValueError: If an argument is out of range.
+        ValueError: If an argument is out of range, or no gradient leads from the layer to the image.
     """
     _checks.link('model', model)
     _checks.positive_int('n_step', n_step)
     if len(shape) != 3:
         raise ValueError(f'shape must be (C, H, W); got {tuple(shape)}')
-    if len(channels) == 0:
-        raise ValueError('channels must be at least one integer; got none')
+    if not hasattr(channels, '__len__') or len(channels) == 0:
+        raise ValueError(f'channels must be at least one integer, in a sequence; got {channels!r}')
+    if at not in ('mean', 'middle'):
+        raise ValueError(f"at must be 'mean' or 'middle'; got {at!r}")
     one_of('jitter', jitter, min(shape[1:]), f'images of {shape[1]} x {shape[2]} pixels')
     for name, value, right in (('step_size', step_size, step_size > 0), ('blur', blur, 0 <= blur < numpy.inf),
                                ('decay', decay, 0 <= decay < 1)):
@@ -84,7 +88,7 @@ def maximize_activation(model, layer, channels, shape, n_step=100, step_size=0.0
     for step in range(n_step + 1):
         steps.append(x)
         down, right = (int(d) for d in rng.integers(-jitter, jitter + 1, 2))
-        activation, gradient = _climb(model, layer, channels, xp.roll(x, (down, right), axis=(2, 3)))
+        activation, gradient = _climb(model, layer, channels, at, xp.roll(x, (down, right), axis=(2, 3)))
         activations.append(activation)
         if step == n_step:
             break
@@ -99,13 +103,18 @@ def maximize_activation(model, layer, channels, shape, n_step=100, step_size=0.0
     return Maximized(x, xp.stack(activations), xp.stack(steps) if keep_steps else None)
 
 
-def _climb(model, layer, channels, x):
+def _climb(model, layer, channels, at, x):
     """Returns each image's activation ``(n,)``, and its gradient with respect to the image."""
     x = chainer.Variable(x)
     _, h = call_with_graph(model, x, layer)
     for channel in channels:
         one_of('channels', channel, h.shape[1], f'layer {layer!r}')
-    units = F.mean(h, axis=tuple(range(2, h.ndim))) if h.ndim > 2 else h
+    units = h
+    if h.ndim > 2:
+        units = (F.mean(h, axis=tuple(range(2, h.ndim))) if at == 'mean'
+                 else h[(..., *(side // 2 for side in h.shape[2:]))])
     wanted = F.select_item(units, h.xp.asarray(numpy.array(channels, numpy.int32)))
     gradient, = chainer.grad([F.sum(wanted)], [x])
+    if gradient is None:
+        raise ValueError(f'no gradient leads from layer {layer!r} to the image')
     return wanted.array, gradient.array

@@ -5,7 +5,7 @@ import chainer.functions as F
 import numpy
 
 from nico2ai_cnn import _checks
-from nico2ai_cnn.inspection._graph import batch_of_images, logits_of
+from nico2ai_cnn.inspection._graph import batch_of_images, labels_of, logits_of
 from nico2ai_cnn.inspection._tracing import predictor
 
 _BATCH = 200
@@ -32,6 +32,7 @@ def occlusion(model, x, label, size, stride=1, fill=0.5):
         ValueError: If the square is larger than the image, the label out of range, or ``x`` has another shape.
     """
     x = batch_of_images(model, x, ndim=3)
+    label = int(labels_of(label, 1)[0])
     _checks.positive_int('size', size)
     _checks.positive_int('stride', stride)
     if size > min(x.shape[1:]):

@@ -49,7 +49,7 @@ def top_patches(model, layer, x, channel, n=9):
     """
     _checks.positive_int('n', n)
     x = getattr(x, 'array', x)
-    batch_of_images(model, x[:1])
+    batch_of_images(model, x[:1] if isinstance(x, chainer.get_array_types()) else x)
     best, units = [], []
     for start in range(0, len(x), _BATCH):
         with chainer.using_config('train', False), chainer.no_backprop_mode(), record(model) as activations:

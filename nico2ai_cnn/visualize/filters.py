@@ -7,30 +7,36 @@ from chainer.backends import cuda
 from nico2ai_cnn.visualize.maps import show_maps
 
 
-def show_filters(W, titles=None, columns=8, size=1.0):
+def show_filters(W, titles=None, columns=8, size=1.0, n_most=16):
     """Draws a layer's filters (フィルタ): those of grey images from blue to red, those of colour images in colour.
 
     Args:
-        W: ``(D, 1, kh, kw)`` or ``(D, 3, kh, kw)``, such as ``model.conv1.W``; of a deeper layer, the
-            weights of one input map, ``W[:, c:c + 1]``. NumPy, CuPy or a Parameter.
+        W: ``(D, C, kh, kw)``, such as ``model.conv1.W``; NumPy, CuPy or a Parameter. With C = 3 each filter is
+            a colour image; with another C above 1, of a deeper layer, it is a column, a row for each input map.
         titles: D short texts, or None.
-        columns (int): Filters per row.
+        columns (int): Filters per row, with C = 1 or 3.
         size (float): Width and height of one, in inches.
+        n_most (int): Of a deeper layer the first so many filters and input maps are drawn.
 
     Returns:
-        numpy.ndarray: The D matplotlib axes. All filters have one scale: the largest weight. In colour, 0 is grey.
+        numpy.ndarray: The D matplotlib axes; of a deeper layer ``(C, D)``, n_most each at most. All filters have
+        one scale: the largest weight that is drawn. In colour, 0 is grey.
 
     Raises:
-        ValueError: If ``W`` has another shape, or a filter has one pixel alone.
+        ValueError: If ``W`` has another shape, a filter has one pixel alone, or the number of titles is not D.
     """
     W = cuda.to_cpu(getattr(W, 'array', W))
-    if getattr(W, 'ndim', 0) != 4 or W.shape[1] not in (1, 3) or W.size == 0:
-        raise ValueError('W must have shape (D, 1, kh, kw) or (D, 3, kh, kw); for a layer that sees more maps, pass those '
-                         f'of one, W[:, c:c + 1]; got {getattr(W, "shape", type(W).__name__)}')
+    if getattr(W, 'ndim', 0) != 4 or W.size == 0:
+        raise ValueError('W must be the filters of a convolution, (D, C, kh, kw); '
+                         f'got {getattr(W, "shape", type(W).__name__)}')
     if W.shape[2:] == (1, 1):
         raise ValueError(f'W holds filters of 1 x 1 pixel, which have no picture; got {W.shape}')
+    if titles is not None and len(titles) != len(W):
+        raise ValueError(f'titles must be {len(W)} texts, one per filter; got {len(titles)}')
     if W.shape[1] == 1:
         return show_maps(W[:, 0], titles, signed=True, columns=columns, size=size)
+    if W.shape[1] != 3:
+        return _show_deeper(W[:n_most, :n_most], titles, size)
     columns = min(columns, len(W))
     rows = -(-len(W) // columns)
     figure, axes = plt.subplots(rows, columns, squeeze=False, figsize=(columns * size, rows * (size + .25 * bool(titles))))
@@ -42,6 +48,15 @@ def show_filters(W, titles=None, columns=8, size=1.0):
         if titles is not None:
             ax.set_title(titles[i], fontsize=9, pad=3)
     return axes.ravel()[:len(W)]
+
+
+def _show_deeper(W, titles, size):
+    n_filter, n_map, kh, kw = W.shape
+    axes = show_maps(W.swapaxes(0, 1).reshape(-1, kh, kw), signed=True, columns=n_filter, size=size)
+    axes = axes.reshape(n_map, n_filter)
+    for ax, title in zip(axes[0], titles or ()):
+        ax.set_title(title, fontsize=9, pad=3)
+    return axes
 
 
 def show_feature_maps(h, columns=8, size=1.0, n_most=32, common=True):

@@ -30,14 +30,31 @@ def test_colour_filters_are_grey_where_the_weight_is_0(rng):
 def test_constant_filters_have_a_picture():
     for n_channel in 1, 3:
         assert len(visualize.show_filters(np.zeros((2, n_channel, 3, 3), 'f'))) == 2
+    assert visualize.show_filters(np.ones((2, 4, 3, 3), 'f')).shape == (4, 2)
+
+
+def test_filters_of_a_deeper_layer_have_a_column_each(rng):
+    W = rng.standard_normal((20, 6, 3, 5)).astype('f')
+    axes = visualize.show_filters(W, titles=[str(i) for i in range(20)], size=.4, n_most=7)
+    assert axes.shape == (6, 7)
+    for c, d in np.ndindex(axes.shape):
+        np.testing.assert_array_equal(shown(axes[c, d]), W[d, c])
+        assert axes[c, d].images[0].get_clim() == pytest.approx((-abs(W[:7]).max(), abs(W[:7]).max()))
+        assert axes[c, d].get_title() == (str(d) if c == 0 else '')
 
 
 @pytest.mark.parametrize('W, said', [
-    (np.zeros((2, 1, 1, 1)), '1 x 1 pixel'), (np.zeros((2, 6, 3, 3)), r'pass those of one, W\[:, c:c \+ 1\]; got \(2, 6, 3, 3\)'),
+    (np.zeros((2, 1, 1, 1)), '1 x 1 pixel'), (np.zeros((2, 6, 1, 1)), '1 x 1 pixel'), (np.zeros((6, 3, 3)), r'got \(6, 3, 3\)'),
     (np.zeros((10, 84)), r'got \(10, 84\)'), (np.zeros((0, 1, 3, 3)), r'got \(0, 1, 3, 3\)'), (None, 'got NoneType')])
 def test_what_has_no_picture(W, said):
     with pytest.raises(ValueError, match=said):
         visualize.show_filters(W)
+
+
+@pytest.mark.parametrize('n_channel', [1, 3, 5])
+def test_titles_for_other_filters(n_channel):
+    with pytest.raises(ValueError, match='titles must be 2 texts, one per filter; got 3'):
+        visualize.show_filters(np.zeros((2, n_channel, 3, 3)), titles=list('abc'))
 
 
 def test_feature_maps_are_numbered(rng):

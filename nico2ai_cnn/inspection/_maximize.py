@@ -35,7 +35,8 @@ def maximize_activation(model, layer, channels, shape, n_step=100, step_size=0.0
 
     Args:
         model (chainer.Chain): Any; used in test mode, and not changed.
-        layer (str): Named as in :func:`record`.
+        layer (str): Named as in :func:`record`. Rather a convolution than its ReLU: where that is silent, it has
+            no gradient.
         channels (sequence of int): Which maps, or units of a dense layer; one image is made for each.
         shape: ``(C, H, W)`` of an image.
         n_step (int): How many steps.

@@ -57,12 +57,13 @@ def test_grad_cam_of_a_sum(rng):
     x = rng.random((2, 1, 4, 4)).astype('f')
     got = inspection.grad_cam(net, x, 1, 'add')
     maps = (net.a(x) + net.b(x)).array
-    np.testing.assert_allclose(got, np.maximum(0, np.einsum('k,nkhw->nhw', net.fc.W.array[1] / 16, maps)), rtol=1e-4, atol=1e-6)
+    right = np.maximum(0, np.einsum('k,nkhw->nhw', net.fc.W.array[1] / 16, maps))
+    np.testing.assert_allclose(got, right, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize('net', [links.ResNet(n_class=10, in_channels=1, small=True), links.NIN(n_class=10, in_channels=1, small=True),
-                                 links.GoogLeNet(n_class=10, in_channels=1, small=True)], ids=lambda net: type(net).__name__)
-def test_grad_cam_of_every_layer_with_maps(net, x):
+@pytest.mark.parametrize('network', [links.ResNet, links.NIN, links.GoogLeNet])
+def test_grad_cam_of_every_layer_with_maps(network, x, rng):
+    net = network(n_class=10, in_channels=1, small=True, rng=rng)
     layers = [row.name for row in inspection.summary(net, (1, 28, 28)) if len(row.out_shape) == 3]
     for layer in layers[::3] + layers[-3:]:
         cam = inspection.grad_cam(net, x[:1], 1, layer)

@@ -45,7 +45,8 @@ def top_patches(model, layer, x, channel, n=9):
 
     Raises:
         KeyError: If there is no such layer; the message lists those there are.
-        ValueError: If the layer is dense or behind a deconvolution, ``channel`` out of range, or ``x`` has another shape.
+        ValueError: If the layer is dense or behind a deconvolution, ``channel`` out of range, or ``x`` has
+            another shape.
     """
     _checks.positive_int('n', n)
     x = getattr(x, 'array', x)
@@ -63,9 +64,11 @@ def top_patches(model, layer, x, channel, n=9):
     best, units = numpy.concatenate(best), numpy.concatenate(units)
     images = numpy.argsort(-best, kind='stable')[:n]
     row = summary(model, x.shape[1:])[layer]
-    field = [numpy.broadcast_to(numpy.array(value or 0, float), 2) for value in (row.start, row.receptive_field, row.jump)]
+    field = [numpy.broadcast_to(numpy.array(value or 0, float), 2)
+             for value in (row.start, row.receptive_field, row.jump)]
     if any((value % 1).any() for value in field):
-        raise ValueError(f'layer {layer!r} lies behind a deconvolution: its units see no whole pixels, so no patch can be cut')
+        raise ValueError(f'layer {layer!r} lies behind a deconvolution: its units see no whole pixels, so no patch '
+                         'can be cut')
     start, size, jump = (value.astype(int) for value in field)
     corners = start + units[images] * jump
     patches = numpy.stack([_cut(cuda.to_cpu(x[image]), corner, size) for image, corner in zip(images, corners)])

@@ -39,7 +39,8 @@ def show_filters(W, titles=None, columns=8, size=1.0, n_most=16):
         return _show_deeper(W[:n_most, :n_most], titles, size)
     columns = min(columns, len(W))
     rows = -(-len(W) // columns)
-    figure, axes = plt.subplots(rows, columns, squeeze=False, figsize=(columns * size, rows * (size + .25 * bool(titles))))
+    figsize = columns * size, rows * (size + .25 * (titles is not None))
+    figure, axes = plt.subplots(rows, columns, squeeze=False, figsize=figsize)
     largest = numpy.abs(W).max() or 1.
     for ax in axes.flat:
         ax.axis('off')

@@ -66,9 +66,10 @@ def complain(error, code):
     mpi = sys.modules.get('mpi4py.MPI')
     world = mpi and mpi.COMM_WORLD
     if world is not None and world.rank:
-        time.sleep(1)               # if all have the same complaint, the first one makes it
+        time.sleep(3)               # if all have the same complaint, the first one makes it
     print(f'nico2ai_cnn.train: {error}', file=sys.stderr, flush=True)
     if world is not None and world.size > 1:
+        time.sleep(.5)              # mpiexec loses what it has not passed on when it is told to end all
         world.Abort(code)           # the others wait for this one, and would for ever
     return code
 

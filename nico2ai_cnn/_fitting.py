@@ -56,4 +56,4 @@ def stepwise(transform, seed, rank=0):
         raise TypeError(f'transform must be a function of a batch; got {transform!r}')
     if not accepts(transform, 'rng'):
         return lambda x, step: transform(x)
-    return lambda x, step: transform(x, rng=numpy.random.default_rng([seed, step, *([rank] if rank else [])]))
+    return lambda x, step: transform(x, rng=numpy.random.default_rng([seed, step, rank]))

@@ -35,12 +35,17 @@ class RunState(training.Extension):
 
 
 def save(path, trainer):
-    """Writes the trainer's whole state; the file is there whole or not at all."""
+    """Writes the trainer's whole state."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda file: chainer.serializers.save_npz(file, trainer))
+
+
+def write_whole(path, write):
+    """Opens a file and calls ``write(file)``; the file is there whole or not at all."""
     part = path.with_name(f'{path.name}.{os.getpid()}.part')
     try:
         with open(part, 'wb') as file:
-            chainer.serializers.save_npz(file, trainer)
+            write(file)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ import chainer
 import numpy
 
 import nico2ai_cnn  # NOQA: F401  (revives Chainer)
-from nico2ai_cnn import datasets, links, training, transforms
+from nico2ai_cnn import _snapshot, datasets, links, training, transforms
 from nico2ai_cnn.transforms.compose import accepts
 
 NETWORKS = {name.lower(): getattr(links, name) for name in links.__all__
@@ -22,8 +22,8 @@ NETWORKS = {name.lower(): getattr(links, name) for name in links.__all__
 AUGMENT = {
     'none': None,
     'affine': functools.partial(transforms.random_affine, angle=10., shift=2., scale=.1, shear=10.),
-    'elastic': functools.partial(transforms.random_elastic, alpha=30., sigma=5.,
-                                 affine={'angle': 7., 'shift': 1.5, 'scale': .1, 'shear': 8.})}
+    'elastic': functools.partial(transforms.random_elastic, alpha=16., sigma=4.,
+                                 affine={'angle': 8., 'shift': 1.5, 'scale': .1, 'shear': 8.})}
 LAUNCHERS = 'PMI_SIZE', 'OMPI_COMM_WORLD_SIZE', 'PMIX_RANK'      # what mpiexec of MPICH and of Open MPI sets
 
 EPILOG = """
@@ -130,8 +130,8 @@ def run(arguments, comm):
         return 130
     if first:
         model.to_device('@numpy')
-        whole_or_not(out / 'model.npz', lambda path: chainer.serializers.save_npz(path, model))
-        whole_or_not(out / 'log.json', lambda path: path.write_text(json.dumps(log, indent=1)))
+        _snapshot.write_whole(out / 'model.npz', lambda file: chainer.serializers.save_npz(file, model))
+        _snapshot.write_whole(out / 'log.json', lambda file: file.write(json.dumps(log, indent=1).encode()))
         print(f'test accuracy {log[-1]["validation/main/accuracy"]:.2%}; the network is in {out / "model.npz"}')
     return 0
 
@@ -205,16 +205,6 @@ def check_writable(out):
         probe.unlink()
     except OSError as error:
         raise Unusable(f'--out {out} cannot be written to: {error.strerror}') from None
-
-
-def whole_or_not(path, write):
-    """Lets ``write`` write a file beside ``path``, and puts it there when it is whole."""
-    part = path.with_name(f'part-{os.getpid()}-{path.name}')
-    try:
-        write(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 if __name__ == '__main__':

@@ -73,4 +73,4 @@ def test_mnist_error_counts_wrong_answers_and_augments():
     network = mnist_error.WideLeNet(numpy.random.default_rng(0))
     x = numpy.random.default_rng(0).random((2, 1, 28, 28)).astype('f')
     assert network(x).shape == (2, 10)
-    assert numpy.abs(mnist_error.augment(x, rng=numpy.random.default_rng(0)) - x).max() > .1
+    assert numpy.abs(mnist_error.AUGMENT(x, rng=numpy.random.default_rng(0)) - x).max() > .1

@@ -6,7 +6,8 @@ import typing
 import numpy
 import scipy.optimize
 
-from nico2ai_cnn.cortex._memory import in_memory
+from nico2ai_cnn.transforms._batch import in_memory
+
 
 _N_START = 3
 
@@ -57,7 +58,7 @@ def fit_gabor(kernel):
     Raises:
         ValueError: If ``kernel`` is of another shape, constant, or holds NaN or infinity.
     """
-    kernel = in_memory(kernel)
+    kernel = in_memory(kernel, float)
     if kernel.ndim != 2 or min(kernel.shape) < 4:
         raise ValueError('kernel must have shape (H, W), both at least 4, for nine numbers are fitted; '
                          f'got {kernel.shape}')

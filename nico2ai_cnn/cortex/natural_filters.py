@@ -6,6 +6,7 @@ import sklearn.decomposition
 import threadpoolctl
 
 from nico2ai_cnn import _checks, datasets
+from nico2ai_cnn.transforms._batch import generator
 
 _PHOTOS = 'chelsea', 'coffee', 'astronaut', 'camera'
 
@@ -31,9 +32,9 @@ def photo_patches(n, size=12, rng=None):
     """
     _checks.positive_int('n', n)
     _checks.positive_int('size', size)
-    rng = _generator(rng)
     photos = [skimage.transform.downscale_local_mean(datasets.get_photo(name, grey=True)[0], (2, 2))
               for name in _PHOTOS]
+    rng = generator(rng, photos[0])
     smallest = min(min(photo.shape) for photo in photos)
     if size > smallest:
         raise ValueError(f'size {size} is larger than the smallest photo, whose side is {smallest} when halved')
@@ -82,7 +83,7 @@ def ica_filters(patches, n_filter=64, rng=None):
     if patches.ndim != 3 or patches.shape[1] != patches.shape[2]:
         raise ValueError(f'patches must have shape (N, size, size); got {patches.shape}')
     _checks.positive_int('n_filter', n_filter)
-    rng = _generator(rng)
+    rng = generator(rng, patches)
     n, size, _ = patches.shape
     if n_filter > min(size ** 2 - 1, n - 1):
         raise ValueError(f'n_filter {n_filter} is too large: {n} patches of {size} x {size} pixels give at most '
@@ -101,12 +102,3 @@ def ica_filters(patches, n_filter=64, rng=None):
         ica.fit(flat)
     filters = ica.components_ - ica.components_.mean(axis=1, keepdims=True)
     return filters.reshape(n_filter, size, size).astype(numpy.float32)
-
-
-def _generator(rng):
-    if rng is None:
-        return numpy.random.default_rng()
-    if not isinstance(rng, numpy.random.Generator):
-        raise TypeError('rng must be a numpy.random.Generator, as of numpy.random.default_rng(0); got '
-                        f'{type(rng).__name__}')
-    return rng

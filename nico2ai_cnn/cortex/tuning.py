@@ -5,9 +5,9 @@ import typing
 import numpy
 
 from nico2ai_cnn import _checks
-from nico2ai_cnn.cortex._memory import in_memory
 from nico2ai_cnn.cortex.cells import responses
 from nico2ai_cnn.cortex.stimuli import grating
+from nico2ai_cnn.transforms._batch import in_memory
 
 _LARGEST_GAP = 30       # degrees; what lies in a larger gap between two angles, nobody has measured
 
@@ -45,7 +45,7 @@ def tuning_curve(cell, angles, size, wavelength, n_phase=24):
     angles = _angles(angles, 1)
     phases = numpy.arange(n_phase) * 360 / n_phase
     images = grating(size, wavelength, angles[:, None], phases)
-    return in_memory(responses(cell, images)).max(axis=1)
+    return in_memory(responses(cell, images), float).max(axis=1)
 
 
 def measure_tuning(angles, rates):
@@ -65,7 +65,7 @@ def measure_tuning(angles, rates):
         ValueError: If shapes differ, an angle comes twice, the rates are constant or none is positive.
     """
     angles = _angles(angles, 3)
-    rates = in_memory(rates)
+    rates = in_memory(rates, float)
     if rates.shape != angles.shape:
         raise ValueError(f'rates must have the shape of angles, {angles.shape}; got {rates.shape}')
     if not numpy.isfinite(rates).all():
@@ -110,7 +110,7 @@ def _to_half(distances, rates, half):
 
 
 def _angles(angles, least):
-    angles = in_memory(angles)
+    angles = in_memory(angles, float)
     if angles.ndim != 1 or len(angles) < least:
         raise ValueError(f'angles must be at least {least} numbers, 1-D; got shape {angles.shape}')
     if not numpy.isfinite(angles).all():

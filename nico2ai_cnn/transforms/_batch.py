@@ -46,9 +46,10 @@ def generator(rng, x):
                     f'{type(rng).__name__}')
 
 
-def in_memory(value):
-    """Returns an array of NumPy's, CuPy's, or a list or number, as NumPy's."""
-    return cuda.to_cpu(value) if isinstance(value, chainer.get_array_types()) else numpy.asarray(value)
+def in_memory(value, dtype=None):
+    """Returns an array of NumPy's or CuPy's, a Variable, a list or number, as NumPy's."""
+    value = getattr(value, 'array', value)
+    return numpy.asarray(cuda.to_cpu(value) if isinstance(value, chainer.get_array_types()) else value, dtype)
 
 
 def uniform(rng, limits, n):

@@ -2,14 +2,36 @@
 
 import chainer
 import numpy
+from chainer.backends import cuda
 from chainer.dataset import concat_examples
+
+
+def arrays_in(data):
+    """Returns the arrays, NumPy's or CuPy's, that a data set consists of; None if it is no such data set."""
+    if isinstance(data, chainer.datasets.TupleDataset):
+        if all(type(part) in (numpy.ndarray, cuda.ndarray) for part in data._datasets):
+            return data._datasets
+    return None
 
 
 def take(data, positions):
     """Returns the arrays x and t of the examples at these positions (a list or a range)."""
-    if isinstance(data, chainer.datasets.TupleDataset):
-        parts = data._datasets
-        if all(type(part) is numpy.ndarray for part in parts):
-            positions = numpy.asarray(positions)
-            return tuple(part[positions] for part in parts)  # no Python object per example
-    return concat_examples([data[position] for position in positions])
+    parts = arrays_in(data)
+    if parts is None:
+        return concat_examples([data[position] for position in positions])
+    return tuple(part[cuda.get_array_module(part).asarray(positions)] for part in parts)    # no object per example
+
+
+def beside(device, data):
+    """Returns the data set on the device, where batches are then taken, if it fills at most half of what is free there.
+
+    Only arrays can be moved so: what makes its examples one by one makes them in ordinary memory.
+    """
+    parts = arrays_in(data)
+    if parts is None or device.xp is numpy:
+        return data
+    with chainer.using_device(device):
+        free, _ = cuda.cupy.cuda.runtime.memGetInfo()
+    if sum(part.nbytes for part in parts) > free // 2:
+        return data
+    return chainer.datasets.TupleDataset(*device.send(parts))

@@ -3,8 +3,6 @@
 import chainer
 import numpy
 
-from nico2ai_cnn import _batches
-
 
 def positive_int(name, value):
     """Raises ValueError unless ``value`` is an integer of at least 1."""
@@ -80,16 +78,6 @@ def as_dataset(name, data):
         raise TypeError(f'{name}: a label must be one integer; the first one has shape '
                         f'{label.shape} and dtype {label.dtype}')
     return data
-
-
-def label_checking_converter(data, n_class, name, share):
-    """Returns Chainer's converter from positions in ``data`` to a batch of ``share(positions)``, with :func:`labels`."""
-    @chainer.dataset.converter()
-    def convert(positions, device):
-        x, t = _batches.take(data, share(positions))
-        labels(t, n_class, name)
-        return device.send((x, t.astype(numpy.int32)))  # Chainer's loss rejects unsigned labels
-    return convert
 
 
 def labels(t, n_class, name):

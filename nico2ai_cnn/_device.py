@@ -28,8 +28,19 @@ def why_no_gpu():
     """Returns the reason why CuPy cannot compute here, or None where it can."""
     cuda = chainer.backends.cuda
     if not cuda.available:
-        return 'CuPy is not installed or does not import'
+        error = cuda._resolution_error
+        if isinstance(error, ModuleNotFoundError) and error.name == 'cupy':
+            return 'CuPy is not installed'
+        return f'CuPy does not import: {" ".join(str(error).split())}'
+    runtime = cuda.cupy.cuda.runtime
     try:
-        return None if cuda.cupy.cuda.runtime.getDeviceCount() else 'CUDA counts 0 devices'
+        return None if runtime.getDeviceCount() else 'CUDA counts 0 devices'
     except Exception as error:  # no driver, another CUDA: whatever CuPy says
-        return str(error)
+        driver = runtime.driverGetVersion()
+        return (f'{error}; CuPy is for CUDA {_dotted(runtime.runtimeGetVersion())}, and '
+                + (f'the driver for {_dotted(driver)}' if driver else 'there is no driver of NVIDIA'))
+
+
+def _dotted(version):
+    """Returns '12.9' for 12090, as CUDA counts."""
+    return f'{version // 1000}.{version % 1000 // 10}'

@@ -20,6 +20,7 @@ import importlib.metadata
 import importlib.util
 import sys
 import types
+import warnings
 
 import numpy
 
@@ -41,12 +42,11 @@ def revive():
     _check_version()
     if not any(isinstance(finder, _PkgResourcesLender) for finder in sys.meta_path):
         sys.meta_path.insert(0, _PkgResourcesLender())
-    with _lend_environment_check(), _lend_sctypes():
+    with _lend_environment_check(), _lend_sctypes(), _keep_cupy_quiet():
         import chainer
     _expect_version(chainer.__version__)  # a source tree has no metadata to read before
     _adapt_numpy_users()
     _adapt_pad_sequence()
-    _adapt_cupy_without_cudnn()
     _adapt_mnist()
 
 
@@ -101,6 +101,17 @@ def _lend_sctypes():
         del numpy.sctypes
 
 
+@contextlib.contextmanager
+def _keep_cupy_quiet():
+    # Chainer advises, while it is imported and never again, to reinstall CuPy with cuDNN: CuPy 14 has
+    # none to install. And it looks for NCCL, which only several processes with GPUs need: where there
+    # is none, CuPy from pip tells everybody to install it.
+    with warnings.catch_warnings():
+        for message in 'cuDNN is not enabled', r'\s*nccl library could not be loaded':
+            warnings.filterwarnings('ignore', message, UserWarning)
+        yield
+
+
 _SCTYPES = {'int': [numpy.int8, numpy.int16, numpy.int32, numpy.int64],
             'float': [numpy.float16, numpy.float32, numpy.float64, numpy.longdouble]}
 
@@ -140,14 +151,6 @@ def _adapt_pad_sequence():
 
     forward._original = original
     node.forward = forward
-
-
-def _adapt_cupy_without_cudnn():
-    # CuPy 14 has no cuDNN to install, so the advice that check_cuda_available
-    # gives, to reinstall CuPy, is wrong: say nothing.
-    from chainer.backends import cuda
-    if cuda.available and not cuda.cudnn_enabled:
-        cuda.check_cuda_available._already_warned = True
 
 
 def _adapt_mnist():

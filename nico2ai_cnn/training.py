@@ -4,15 +4,15 @@ import math
 import pathlib
 
 import chainer
-import chainer.functions as F
 import chainer.links as L
 import numpy
 from chainer import training
 from chainer.training import extensions
 
-from nico2ai_cnn import _batches, _checks, _fitting, _snapshot
+from nico2ai_cnn import _batches, _checks, _fitting, _out_of_memory, _snapshot
 from nico2ai_cnn._device import choose_device
 from nico2ai_cnn._interrupt import StopBetweenSteps
+from nico2ai_cnn._measuring import evaluate, predict  # NOQA: F401  (a part of what this module offers)
 from nico2ai_cnn._processes import Processes
 from nico2ai_cnn._progress import Progress
 
@@ -32,7 +32,10 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
             ``loss(y, t)``, if it has one, is what is minimised.
         train: Data set of ``(x, t)``: x float32 as the model takes it, without the
             batch axis, t an integer label in ``[0, n_class)``. Or two arrays.
-        test: The same; measured after each epoch. Never used for training.
+        test: The same; measured after each epoch. Never used for training. Both are moved to the
+            GPU once, if they are arrays and fill less than half of what is free there. Each step
+            then sends up the positions of its examples and what was drawn for ``transform``, and
+            takes back the loss, to see whether it is finite.
         epochs (int): How often each training example is seen.
         batch_size (int): Examples per step.
         transform: Augmentation: a function of a batch ``(N, C, H, W)`` of training images, on
@@ -64,6 +67,7 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
             of another network.
         FloatingPointError: If the loss becomes NaN or infinite; names the step,
             and the model keeps the parameters from before it.
+        MemoryError: If a batch is too large; says which size fits.
         FileExistsError: If ``snapshot`` exists and ``resume`` is False.
         RuntimeError: If a GPU is asked for where there is none.
     """
@@ -92,10 +96,12 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
     classifier.to_device(device)
     stop = StopBetweenSteps()
     with _fitting.seeded(processes.seed(seed), device), stop:
-        n_class = _probe(classifier.predictor, train, 'train', transform)
+        n_class = _fitting.probe(classifier.predictor, train, 'train', transform)
         if test is not None:
-            _probe(classifier.predictor, test, 'test')
+            _fitting.probe(classifier.predictor, test, 'test')
             _checks.labels(_batches.take(test, range(len(test)))[1], n_class, 'test')
+        train = _batches.beside(device, train)
+        convert = _fitting.converter(train, n_class, processes.share)
         if model in (optimizer.target, getattr(optimizer.target, 'predictor', None)):
             optimizer.target = classifier
         else:
@@ -106,10 +112,14 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
             range(len(train)), batch_size, shuffle=None,
             order_sampler=chainer.iterators.ShuffleOrderSampler(order))
         updater = training.updaters.StandardUpdater(
-            iterator, optimizer, device=device,
-            converter=_checks.label_checking_converter(train, n_class, 'train', processes.share),
+            iterator, optimizer, device=device, converter=convert,
             loss_func=lambda x, t: _fitting.finite_loss(
                 classifier, transform(x, updater.iteration), t, updater, processes))
+
+        def batch_of(n):
+            x, t = convert(range(n), device)
+            return transform(x, updater.iteration), t
+
         trainer = training.Trainer(
             updater, stop_trigger=lambda trainer: stop.asked or updater.epoch >= epochs, out='.')
         n_step = math.ceil(epochs * len(train) / iterator.batch_size)
@@ -118,7 +128,7 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
             trainer.extend(extensions.LinearShift(
                 step_size, (getattr(optimizer, step_size), 0.), (0, n_step)))
         if test is not None:
-            trainer.extend(_test_extension(classifier, test, processes))
+            trainer.extend(_fitting.test_extension(classifier, _batches.beside(device, test), processes))
         log = extensions.LogReport(log_name=None)  # it writes no file then
         trainer.extend(log)
         processes.extend(trainer, classifier, stop)
@@ -141,7 +151,8 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
                 _snapshot.load(snapshot, trainer, arguments)
                 if not first:   # the snapshot holds the first one's dropout
                     numpy.random.seed(processes.seed(seed, updater.iteration))
-            trainer.run(show_loop_exception_msg=False)
+            with _out_of_memory.explained(classifier, batch_of, iterator.batch_size, processes.size, updater):
+                trainer.run(show_loop_exception_msg=False)
             if stop.asked and snapshot is not None and first:
                 _snapshot.save(snapshot, trainer)
         finally:
@@ -152,89 +163,3 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
         print(f'Stopped after step {updater.iteration} of {n_step}; '
               'the model keeps what it has learnt.')
     return log.log
-
-
-def predict(model, x, batch_size=500):
-    """Returns the logits of a trained model as a NumPy array ``(N, n_class)``.
-
-    Args:
-        model (chainer.Chain): As for :func:`fit`; used where it is, in test mode.
-        x: Images as the model takes them, with the batch axis; at least one.
-        batch_size (int): How many are computed at a time.
-
-    Raises:
-        ValueError: If ``x`` is empty.
-    """
-    _checks.link('model', model)
-    _checks.positive_int('batch_size', batch_size)
-    if len(x) == 0:
-        raise ValueError('x is empty; wanted at least one image')
-    predictor = model.predictor if isinstance(model, L.Classifier) else model
-    logits = []
-    with chainer.using_config('train', False), chainer.no_backprop_mode():
-        for start in range(0, len(x), batch_size):
-            batch = predictor.device.send(x[start:start + batch_size])
-            y = predictor(batch)
-            if not isinstance(y, chainer.Variable):
-                raise TypeError('the model must return logits, a Variable of shape (N, n_class); '
-                                f'it returned {type(y).__name__}')
-            logits.append(chainer.backends.cuda.to_cpu(y.array))
-    return numpy.concatenate(logits)
-
-
-def evaluate(model, data, batch_size=500):
-    """Measures a model on a data set, in test mode.
-
-    Args:
-        model (chainer.Chain): As for :func:`fit`.
-        data: Data set of ``(x, t)``, or two arrays.
-        batch_size (int): How many images are computed at a time.
-
-    Returns:
-        dict: ``'loss'``, the mean softmax cross entropy in nats (also where a
-        Classifier was trained with another loss), and
-        ``'accuracy'`` in [0, 1].
-
-    Raises:
-        ValueError, TypeError: If the data set is empty, holds something else than
-            ``(x, t)``, or a label out of range.
-    """
-    data = _checks.as_dataset('data', data)
-    x, t = _batches.take(data, range(len(data)))
-    logits = predict(model, x, batch_size)
-    t = chainer.backends.cuda.to_cpu(t).astype(numpy.int32)
-    _checks.labels(t, logits.shape[1], 'data')
-    with chainer.no_backprop_mode():
-        return {'loss': float(F.softmax_cross_entropy(logits, t).array),
-                'accuracy': float((logits.argmax(axis=1) == t).mean())}
-
-
-def _probe(predictor, data, name, transform=lambda x, step: x):
-    """Runs one example through the model, so that what does not fit fails early."""
-    x = data[0][0]
-    x = transform(x[None], 0)[0]
-    try:
-        logits = predict(predictor, x[None])
-    except chainer.utils.type_check.InvalidType as error:
-        reason = ' '.join(str(error).split())
-        raise ValueError(f'{name}: the model rejects an image of shape {x.shape} and dtype '
-                         f'{x.dtype}: {reason}') from None
-    if logits.ndim != 2:
-        raise ValueError(f'{name}: the model must return logits of shape (N, n_class); for one '
-                         f'image it returned {logits.shape}')
-    for path, param in predictor.namedparams():
-        if not param.is_initialized:
-            raise ValueError(f'the model never uses {path} in forward; remove that layer or use it')
-    return logits.shape[1]
-
-
-def _test_extension(classifier, test, processes):
-    x, t = _batches.take(test, processes.share(range(len(test))))
-
-    def measure(trainer):
-        result = evaluate(classifier, (x, t))
-        means = processes.mean(*result.values(), weight=len(t))
-        chainer.report({f'validation/main/{name}': value for name, value in zip(result, means)})
-    return training.make_extension(
-        default_name='test', trigger=(1, 'epoch'),
-        priority=training.PRIORITY_WRITER)(measure)

@@ -23,15 +23,14 @@ def take(data, positions):
 
 
 def beside(device, data):
-    """Returns the data set on the device, where batches are then taken, if it fills at most half of what is free there.
+    """Returns the data set on the current device, where batches are then taken, if it fills at most half of what is free.
 
     Only arrays can be moved so: what makes its examples one by one makes them in ordinary memory.
     """
     parts = arrays_in(data)
     if parts is None or device.xp is numpy:
         return data
-    with chainer.using_device(device):
-        free, _ = cuda.cupy.cuda.runtime.memGetInfo()
+    free, _ = cuda.cupy.cuda.runtime.memGetInfo()
     if sum(part.nbytes for part in parts) > free // 2:
         return data
     return chainer.datasets.TupleDataset(*device.send(parts))

@@ -47,12 +47,11 @@ def finite_loss(classifier, x, t, updater, processes):
 
 @contextlib.contextmanager
 def seeded(seed, device):
-    """Seeds the global generators that Chainer's dropout draws from, for a while."""
+    """Seeds the global generators that Chainer's dropout draws from, for a while; the device is the current one."""
     before = numpy.random.get_state()
     numpy.random.seed(seed)
     if device.xp is not numpy:
-        with chainer.using_device(device):
-            device.xp.random.seed(seed)
+        device.xp.random.seed(seed)
     try:
         yield
     finally:

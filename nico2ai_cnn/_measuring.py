@@ -26,7 +26,7 @@ def predict(model, x, batch_size=500):
         raise ValueError('x is empty; wanted at least one image')
     predictor = model.predictor if isinstance(model, L.Classifier) else model
     logits, done = [], 0
-    with chainer.using_config('train', False), chainer.no_backprop_mode():
+    with chainer.using_device(predictor.device), chainer.using_config('train', False), chainer.no_backprop_mode():
         while done < len(x):
             batch = x[done:done + batch_size]
             try:

@@ -181,8 +181,18 @@ def communicator(device):
         return None
     import chainermn
     chainermn.global_except_hook.add_hook()     # an error in one process ends all
-    on_gpu = device_of(device, None).xp is not numpy
-    return chainermn.create_communicator('pure_nccl' if on_gpu else 'naive')
+    if device_of(device, None).xp is numpy:
+        return chainermn.create_communicator('naive')
+    try:
+        comm = chainermn.create_communicator('pure_nccl')
+    except RuntimeError as error:
+        raise Unusable(f'{error} Several processes with GPUs need it: pip install nvidia-nccl-cu12 (-cu13 for CUDA 13); '
+                       'or --device cpu') from None
+    n_gpu = chainer.backends.cuda.cupy.cuda.runtime.getDeviceCount()
+    if comm.intra_size > n_gpu:
+        raise Unusable(f'{comm.intra_size} processes on one computer want a GPU each, and it has {n_gpu}; '
+                       'fewer processes (mpiexec -n), or --device cpu')
+    return comm
 
 
 def device_of(device, comm):

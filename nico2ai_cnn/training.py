@@ -95,7 +95,7 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
         raise ValueError('model must be a Classifier with compute_accuracy=True')
     classifier.to_device(device)
     stop = StopBetweenSteps()
-    with _fitting.seeded(processes.seed(seed), device), stop:
+    with chainer.using_device(device), _fitting.seeded(processes.seed(seed), device), stop:
         n_class = _fitting.probe(classifier.predictor, train, 'train', transform)
         if test is not None:
             _fitting.probe(classifier.predictor, test, 'test')

@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
+import types
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -89,6 +91,32 @@ def test_mpiexec_without_mpi4py(monkeypatch, capsys, tmp_path):
         monkeypatch.setitem(sys.modules, name, None)
     assert command.main(['--model', 'lenet', '--out', str(tmp_path)]) == 2
     assert "pip install 'nico2ai_cnn[distributed]'" in capsys.readouterr().err
+
+
+@needs_mpi
+@pytest.mark.parametrize('nccl, said', [
+    (False, 'NCCL is not available. Several processes with GPUs need it: pip install nvidia-nccl-cu12'),
+    (True, '3 processes on one computer want a GPU each, and it has 2; fewer processes')])
+def test_gpus_that_do_not_suffice(nccl, said, monkeypatch):
+    import chainermn
+    from nico2ai_cnn import train as command
+
+    def create_communicator(name):
+        assert name == 'pure_nccl'
+        if not nccl:
+            raise RuntimeError('NCCL is not available.')
+        return types.SimpleNamespace(intra_size=3)
+    monkeypatch.setenv('PMI_SIZE', '3')
+    monkeypatch.setitem(sys.modules, 'mpi4py.MPI', MagicMock(COMM_WORLD=types.SimpleNamespace(size=3, rank=0)))
+    monkeypatch.setattr(mpi4py, 'MPI', sys.modules['mpi4py.MPI'], raising=False)
+    monkeypatch.setattr(chainermn, 'create_communicator', create_communicator)
+    monkeypatch.setattr(chainermn.global_except_hook, 'add_hook', lambda: None)
+    monkeypatch.setattr(command, 'device_of', lambda device, comm: types.SimpleNamespace(xp='cupy'))
+    cupy = MagicMock()
+    cupy.cuda.runtime.getDeviceCount.return_value = 2
+    monkeypatch.setattr('chainer.backends.cuda.cupy', cupy)
+    with pytest.raises(command.Unusable, match=re.escape(said)):
+        command.communicator('gpu')
 
 
 class Second:

@@ -50,10 +50,11 @@ benchmark: torch
 	$(BIN)/python -m benchmarks $(BENCHMARKS)
 
 # PyTorch is needed for these two alone, so it is installed here, and only where there is none: the build
-# without CUDA, a tenth of the size, if pip finds it.
+# without CUDA, a tenth of the size, if pip finds it. For a GPU: make benchmark BENCHMARKS=gpu TORCH=torch==2.13.0
+TORCH ?= torch==2.13.0+cpu
 torch: setup
 	@$(BIN)/python -c 'import torch' 2>/dev/null \
-		|| $(BIN)/python -m pip install --quiet 'torch==2.13.0+cpu' 2>/dev/null \
+		|| $(BIN)/python -m pip install --quiet '$(TORCH)' 2>/dev/null \
 		|| $(BIN)/python -m pip install --quiet --build-constraint build-constraints.txt --editable '.[benchmark]'
 
 # A .venv whose Python is gone, that belongs to another folder (moved or copied), or

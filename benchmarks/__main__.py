@@ -2,7 +2,7 @@
 
 Each side runs in a process of its own; the sides take turns, so that whatever else
 the machine does meets them alike. A figure is the median over the rounds, a
-ratio the median of the rounds' ratios. Names: steps, layers, networks, memory, sizes, accuracy, augmentation.
+ratio the median of the rounds' ratios. Names: steps, layers, networks, memory, sizes, accuracy, augmentation, gpu.
 """
 
 import json
@@ -194,6 +194,26 @@ def augmentation():
               ('work', 'ours', *benchmark.PEERS, 'ours / fastest'), *benchmark.rows(benchmark.measure(*sizes)))
 
 
+def gpu(device='gpu'):
+    from nico2ai_cnn import _device
+    if device == 'gpu' and _device.why_no_gpu():
+        print(f'\ngpu: left out, there is none ({_device.why_no_gpu()})')
+        return
+    sides = [ours(), pytorch()]
+    rows = [(f'training step on a {device}', 'ours, ms', 'PyTorch, ms', 'ours / PyTorch')]
+    for title, name in ('LeNet 20-50-500', 'wide'), ('small LeNet', 'small'), ('ResNet-20', 'resnet'):
+        for batch_size in 128, 1024:
+            a, b = alternate(sides, 'network_step', name=name, batch_size=batch_size, device=device)
+            rows.append((f'{title}, batch {batch_size}', ms(a), ms(b), f'{ratio(a, b):.2f}'))
+    results = [[side('train_to_99', seed=seed, device=device) for side in sides] for seed in range(5)]
+    for side in sides:
+        side.close()
+    table(f'Training steps, {ROUNDS} rounds', *rows)
+    table('Time to 99%', (f'small LeNet to 99% on a {device}, 5 seeds', 'seconds, median', 'test accuracy, %'),
+          *((title, f'{statistics.median(s for s, _ in runs):.1f}', ', '.join(f'{100 * a:.2f}' for _, a in runs))
+            for title, runs in zip(('ours', 'PyTorch'), zip(*results))))
+
+
 def describe():
     processor = next((line.split(':')[1].strip() for line in open('/proc/cpuinfo')
                       if line.startswith('model name')), platform.processor())
@@ -208,6 +228,6 @@ def describe():
 
 if __name__ == '__main__':
     describe()
-    chosen = sys.argv[1:] or ['steps', 'layers', 'networks', 'memory', 'sizes', 'accuracy', 'augmentation']
+    chosen = sys.argv[1:] or ['steps', 'layers', 'networks', 'memory', 'sizes', 'accuracy', 'augmentation', 'gpu']
     for name in chosen:
-        {f.__name__: f for f in (steps, layers, networks, memory, sizes, accuracy, augmentation)}[name]()
+        {f.__name__: f for f in (steps, layers, networks, memory, sizes, accuracy, augmentation, gpu)}[name]()

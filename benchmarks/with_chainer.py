@@ -38,20 +38,30 @@ def describe():
     return f'Chainer {chainer.__version__}, {kernels}, NumPy {np.__version__}'
 
 
-def network_step(name, batch_size):
+def network_step(name, batch_size, device='cpu'):
     """Returns a training step: forward, backward, Adam."""
-    network = {'wide': WideLeNet, 'small': links.LeNet}[name]()
+    device = training.choose_device(device)
+    network = {'wide': WideLeNet, 'small': links.LeNet,
+               'resnet': lambda: links.ResNet(20, 10, 1, small=True)}[name]()
+    network.to_device(device)
     optimizer = chainer.optimizers.Adam().setup(network)
     rng = np.random.RandomState(0)
     x = rng.rand(batch_size, 1, 28, 28).astype('f')
     t = rng.randint(0, 10, batch_size).astype('i')
+    x, t = device.send((x, t))
 
     def step():
         loss = F.softmax_cross_entropy(network(x), t)
         network.cleargrads()
         loss.backward()
         optimizer.update()
+        _wait(device)
     return step
+
+
+def _wait(device):
+    if device.xp is not np:
+        device.xp.cuda.Stream.null.synchronize()
 
 
 def layer_step(in_channels, out_channels, size, ksize, stride, pad, groups, batch_size):
@@ -83,19 +93,23 @@ def forward_pass(name, size):
     return step
 
 
-def train_to_99(seed):
+def train_to_99(seed, device='cpu'):
     """Trains by the recipe; returns the seconds of training and the test accuracy."""
+    device = training.choose_device(device)
     train, test = datasets.get_mnist(ndim=3)
     x, t = concat_examples(train)
-    t = t.astype('i')
+    x, t = device.send((x, t.astype('i')))
     network = links.LeNet(rng=np.random.default_rng(seed))
+    network.to_device(device)
     optimizer = chainer.optimizers.Adam(beta2=recipe.BETA2).setup(network)
     start = time.perf_counter()
     for indexes, alpha in recipe.steps(seed, len(x)):
         optimizer.alpha = alpha
+        indexes = device.xp.asarray(indexes)
         loss = F.softmax_cross_entropy(network(x[indexes]), t[indexes])
         network.cleargrads()
         loss.backward()
         optimizer.update()
+    _wait(device)
     seconds = time.perf_counter() - start
     return seconds, training.evaluate(network, test)['accuracy']

@@ -59,20 +59,37 @@ class ExampleNet(nn.Module):
 
 
 def describe():
-    return f'PyTorch {torch.__version__}, {torch.get_num_threads()} threads'
+    gpu = f', {torch.cuda.get_device_name()}' if torch.cuda.is_available() else ''
+    return f'PyTorch {torch.__version__}, {torch.get_num_threads()} threads{gpu}'
 
 
-def network_step(name, batch_size):
-    network = {'wide': WideLeNet, 'small': LeNet}[name]()
+def _small_resnet():
+    from tests.reference import torch_modern     # which imports NumPy
+    return torch_modern.ResNet((3, 3, 3), False, small=True)
+
+
+def _device(name):
+    return torch.device({'gpu': 'cuda'}.get(name, name))
+
+
+def _wait(device):
+    if device.type == 'cuda':
+        torch.cuda.synchronize()
+
+
+def network_step(name, batch_size, device='cpu'):
+    device = _device(device)
+    network = {'wide': WideLeNet, 'small': LeNet, 'resnet': _small_resnet}[name]().to(device)
     optimizer = torch.optim.Adam(network.parameters())
-    x = torch.rand(batch_size, 1, 28, 28)
-    t = torch.randint(0, 10, (batch_size,))
+    x = torch.rand(batch_size, 1, 28, 28, device=device)
+    t = torch.randint(0, 10, (batch_size,), device=device)
 
     def step():
         optimizer.zero_grad()
         loss = F.cross_entropy(network(x), t)
         loss.backward()
         optimizer.step()
+        _wait(device)
     return step
 
 
@@ -122,20 +139,22 @@ def _accuracy(network, x, t):
     return right / len(x)
 
 
-def train_to_99(seed):
+def train_to_99(seed, device='cpu'):
     """The same network, recipe and order of digits as Chainer's side."""
+    device = _device(device)
     torch.manual_seed(seed)
-    x, t, x_test, t_test = _mnist()
-    network = LeNet()
+    x, t, x_test, t_test = (tensor.to(device) for tensor in _mnist())
+    network = LeNet().to(device)
     optimizer = torch.optim.Adam(network.parameters(), betas=(.9, recipe.BETA2))
     start = time.perf_counter()
     for indexes, alpha in recipe.steps(seed, len(x)):
         optimizer.param_groups[0]['lr'] = alpha
-        indexes = torch.from_numpy(indexes)
+        indexes = torch.from_numpy(indexes).to(device)
         optimizer.zero_grad()
         loss = F.cross_entropy(network(x[indexes]), t[indexes])
         loss.backward()
         optimizer.step()
+    _wait(device)
     seconds = time.perf_counter() - start
     return seconds, _accuracy(network, x_test, t_test)
 

@@ -4,6 +4,7 @@ import numpy
 import pytest
 
 from benchmarks import __main__ as benchmark, mnist_error, recipe
+from nico2ai_cnn import _device
 
 LAYER = benchmark.layer_arguments((2, 4, 8, 3, 1, 1, 1), 2)
 
@@ -21,10 +22,17 @@ def test_a_side_answers(side):
     assert isinstance(side('describe'), str)
     seconds = benchmark.alternate([side], 'layer_step', rounds=2, at_least=0., **LAYER)
     assert len(seconds[0]) == 2 and all(0 < s < 10 for s in seconds[0])
-    side('prepare', function='network_step', name='small', batch_size=2)
-    assert side('measure', at_least=0.) > 0
+    for name in 'small', 'resnet':
+        side('prepare', function='network_step', name=name, batch_size=2, device='cpu')
+        assert side('measure', at_least=0.) > 0
     side('prepare', function='forward_pass', name='ResNet', size=224)
     assert side('measure', at_least=0.) > 0
+
+
+@pytest.mark.skipif(not _device.why_no_gpu(), reason='there is a GPU here')
+def test_without_a_gpu_its_figures_are_left_out(capsys):
+    benchmark.gpu()
+    assert 'gpu: left out, there is none (CuPy' in capsys.readouterr().out
 
 
 def test_stock_is_stock_and_ours_is_ours():

@@ -1,5 +1,6 @@
 """First frames, in matplotlib: the pixel grids of a stepper as they stand before any step."""
 
+import matplotlib.collections
 import matplotlib.patches
 import matplotlib.pyplot as plt
 import numpy
@@ -9,6 +10,7 @@ from nico2ai_cnn.visualize.maps import SIGNED, colour_range
 from nico2ai_cnn.visualize.pixels import WINDOW_COLOUR
 
 PADDING_COLOUR = '#B0DCF2'
+HATCH_COLOUR = '#CC79A7'
 
 
 def draw(ax, values, title, window=None, signed=None, numbers=None, origin=0, like=None):
@@ -53,6 +55,14 @@ def _shade_padding(ax, shape, pad):
         column, row = text.get_position()
         if not (pad <= row < height - pad and pad <= column < width - pad):
             text.set_color('black')
+
+
+def hatch(ax, cells):
+    """Strikes out the pixels ``(row, column)``, as the page does with those that no window reads."""
+    slanted = [((-0.5, 0.5), (0.5, -0.5)), ((-0.5, 0), (0, -0.5)), ((0, 0.5), (0.5, 0))]
+    ax.add_collection(matplotlib.collections.LineCollection(
+        [[(column + x, row + y) for x, y in line] for row, column in cells for line in slanted],
+        colors=HATCH_COLOUR, linewidths=1.5), autolim=False)
 
 
 def grid(rows, widths, height=2.9):

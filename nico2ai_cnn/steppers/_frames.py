@@ -57,8 +57,20 @@ def _shade_padding(ax, shape, pad):
             text.set_color('black')
 
 
+def unread(shape, ksize, windows, stride, pad, dilate=1):
+    """Returns row and column of the pixels that no window reads, ``(n, 2)``.
+
+    Args:
+        shape, ksize, windows: Two numbers each, down and across: the pixels of the image, the
+            taps of a window, and how many windows there are.
+    """
+    read = [numpy.isin(numpy.arange(length), numpy.add.outer(stride * numpy.arange(n), dilate * numpy.arange(k)) - pad)
+            for length, k, n in zip(shape, ksize, windows)]
+    return numpy.argwhere(~numpy.logical_and.outer(*read))
+
+
 def hatch(ax, cells):
-    """Strikes out the pixels ``(row, column)``, as the page does with those that no window reads."""
+    """Hatches the pixels ``(row, column)``, as the page does."""
     slanted = [((-0.5, 0.5), (0.5, -0.5)), ((-0.5, 0), (0, -0.5)), ((0, 0.5), (0.5, 0))]
     ax.add_collection(matplotlib.collections.LineCollection(
         [[(column + x, row + y) for x, y in line] for row, column in cells for line in slanted],
@@ -77,7 +89,9 @@ def ring(ax, at):
     ax.add_patch(matplotlib.patches.Circle(at[::-1], 0.46, fill=False, linewidth=2.5, edgecolor=WINDOW_COLOUR))
 
 
-def caption(figure, text):
-    """Writes what the page would write out, below the grids."""
+def caption(figure, text, hatched=()):
+    """Writes what the page would write out, below the grids, and how many pixels are hatched."""
+    if len(hatched):
+        text += f'\nhatched: {len(hatched)} pixels that no window reads'
     figure.set_figheight(figure.get_figheight() + 0.2 * (1 + text.count('\n')))
     figure.supxlabel(text, fontsize=10)

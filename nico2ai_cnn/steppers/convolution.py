@@ -52,8 +52,7 @@ class ConvolutionStepper(Stepper):
         figure, axes = _frames.grid(channels, (1, 0.5, max(0.4, y.shape[0] / image.shape[1])),
                                     2.9 if channels == 1 else 2.2)
         padded = numpy.pad(image, ((0, 0), (pad, pad), (pad, pad)))
-        unread = numpy.argwhere(~numpy.logical_and.outer(*(
-            _reads(*each, **self._settings) for each in zip(image.shape[1:], W.shape[2:], y.shape))))
+        unread = _frames.unread(image.shape[1:], W.shape[2:], y.shape, **self._settings)
         for c in range(channels):
             of = f', channel {c}' if channels > 1 else ''
             _frames.draw(axes[c, 0], padded[c], 'input' + of, (-pad, -pad, *span), origin=-pad)
@@ -62,8 +61,7 @@ class ConvolutionStepper(Stepper):
             axes[c, 2].axis('off')
         axes[0, 2].axis('on')
         _frames.draw(axes[0, 2], y, f'output, {y.shape[0]} x {y.shape[1]}', (0, 0, 1, 1))
-        hatched = f'\nhatched: {len(unread)} pixels that no window reads' if len(unread) else ''
-        _frames.caption(figure, self._first_sum(padded, W[0], y[0, 0]) + hatched)
+        _frames.caption(figure, self._first_sum(padded, W[0], y[0, 0]), unread)
         return figure
 
     def _first_sum(self, padded, W, result):
@@ -75,12 +73,6 @@ class ConvolutionStepper(Stepper):
         rows = [' + '.join(f'{_factor(w)}×{_factor(v)}' for w, v in zip(*row))
                 for row in zip(W.reshape(-1, W.shape[2]), window.reshape(-1, W.shape[2]))]
         return 'output (row 0, column 0):\n' + '\n+ '.join(rows) + f'{bias} = {result:.4g}'
-
-
-def _reads(length, k, windows, stride, pad, dilate):
-    """Returns for each of ``length`` pixels whether any window reads it, ``(length,)``."""
-    read = numpy.add.outer(stride * numpy.arange(windows), dilate * numpy.arange(k)) - pad
-    return numpy.isin(numpy.arange(length), read)
 
 
 def _factor(value):

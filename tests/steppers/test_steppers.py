@@ -82,6 +82,18 @@ def test_first_frame_hatches_what_no_window_reads(rng):
         assert (len(unread) > 0) == (stride > 1), 'the cases are worth a test'
 
 
+@pytest.mark.parametrize('settings, unread', [
+    ({'ksize': 2, 'method': 'average'}, {(i, j) for i in range(5) for j in range(5) if 4 in (i, j)}),
+    ({'ksize': 2}, set()),          # cover_all: the last windows hang over
+    ({'ksize': 1, 'stride': 2}, {(i, j) for i in range(5) for j in range(5) if i % 2 or j % 2}),
+    ({'ksize': 2, 'stride': 4, 'pad': 1, 'cover_all': False},
+     {(i + 1, j + 1) for i in range(5) for j in range(5) if not {i, j} <= {0, 3, 4}})])
+def test_first_frame_of_pooling_hatches_what_no_window_reads(settings, unread):
+    stepper = steppers.PoolingStepper(np.ones((5, 5)), **settings)
+    assert hatched(axes_titled(stepper)['input']) == unread
+    assert (f'hatched: {len(unread)} pixels' in stepper.first_frame().get_supxlabel()) == bool(unread)
+
+
 @pytest.mark.parametrize('method', ['max', 'average'])
 def test_first_frame_of_pooling_is_chainers(method, rng):
     x = rng.random((5, 5)).astype('f')

@@ -1,5 +1,6 @@
 """Notebook 08."""
 
+import chainer
 import numpy
 
 from nico2ai_cnn.exercises._says import Wrong, call, expect_array, says
@@ -73,13 +74,22 @@ def check_crop_anywhere(crop_anywhere):
 @says
 def check_my_dropout(my_dropout):
     """Notebook 08: dropout that divides in training."""
-    h, ratio = numpy.random.default_rng(0).random((200, 100)) + 1, 0.3
-    at_test = call(my_dropout, h.copy(), ratio, False, numpy.random.default_rng(1))
-    expect_array(at_test, h, hints=(
+    # Four axes, as behind a convolution; so long that chance never switches off all along one of them.
+    h, ratio = numpy.random.default_rng(0).random((20, 20, 20, 20)) + 1, 0.3
+
+    def answer(train):
+        given = h.copy()
+        got = call(my_dropout, given, ratio, train, numpy.random.default_rng(1))
+        if not numpy.array_equal(given, h):
+            raise Wrong('it changes h itself; the caller still needs that. Return a new array.')
+        return got.array if isinstance(got, chainer.Variable) else numpy.asarray(got)
+
+    expect_array(answer(train=False), h, hints=(
         (h * (1 - ratio), 'at test time it multiplies by the probability to stay, as the slide does; here the '
          'division in training makes up for that.'),
+        (h * ratio, 'at test time it multiplies by ratio; but the division in training has made up for what is missing.'),
         (h / (1 - ratio), 'at test time nothing happens.')))
-    got = numpy.asarray(call(my_dropout, h.copy(), ratio, True, numpy.random.default_rng(1)))
+    got = answer(train=True)
     if got.shape != h.shape:
         raise Wrong(f'in training the result has shape {got.shape}; wanted {h.shape}.')
     zero = got == 0
@@ -89,8 +99,9 @@ def check_my_dropout(my_dropout):
         raise Wrong(f'it switches off {zero.mean():.0%}; ratio is the probability to be switched off, {ratio:.0%}.')
     if abs(zero.mean() - ratio) > 0.03:
         raise Wrong(f'it switches off {zero.mean():.0%} of the numbers; wanted about {ratio:.0%}, each by itself.')
-    if zero.all(axis=0).any() or zero.all(axis=1).any():
-        raise Wrong('whole rows or columns are switched off together; draw for each number: rng.random(h.shape).')
+    if any(zero.all(axis=axis).any() for axis in range(h.ndim)):
+        raise Wrong('whole rows, columns, maps or images are switched off together; draw for each number: '
+                    'rng.random(h.shape).')
     factor = got[~zero] / h[~zero]
     for wrong, hint in ((1, 'what stays must be divided by the probability to stay.'),
                         (1 / ratio, 'divide by the probability to stay, 1 - ratio, not by ratio.'),
@@ -99,6 +110,5 @@ def check_my_dropout(my_dropout):
             raise Wrong(f'in training: {hint}')
     if not numpy.allclose(factor, 1 / (1 - ratio)):
         raise Wrong('in training: what stays must be h / (1 - ratio).')
-    again = my_dropout(h.copy(), ratio, True, numpy.random.default_rng(1))
-    if not numpy.array_equal(again, got):
+    if not numpy.array_equal(answer(train=True), got):
         raise Wrong('the same rng gives another mask the second time; draw from rng and from nothing else.')

@@ -1,5 +1,6 @@
 """First frames, in matplotlib: the pixel grids of a stepper as they stand before any step."""
 
+import matplotlib.collections
 import matplotlib.patches
 import matplotlib.pyplot as plt
 import numpy
@@ -9,6 +10,7 @@ from nico2ai_cnn.visualize.maps import SIGNED, colour_range
 from nico2ai_cnn.visualize.pixels import WINDOW_COLOUR
 
 PADDING_COLOUR = '#B0DCF2'
+HATCH_COLOUR = '#CC79A7'
 
 
 def draw(ax, values, title, window=None, signed=None, numbers=None, origin=0, like=None):
@@ -55,6 +57,26 @@ def _shade_padding(ax, shape, pad):
             text.set_color('black')
 
 
+def unread(shape, ksize, windows, stride, pad, dilate=1):
+    """Returns row and column of the pixels that no window reads, ``(n, 2)``.
+
+    Args:
+        shape, ksize, windows: Two numbers each, down and across: the pixels of the image, the
+            taps of a window, and how many windows there are.
+    """
+    read = [numpy.isin(numpy.arange(length), numpy.add.outer(stride * numpy.arange(n), dilate * numpy.arange(k)) - pad)
+            for length, k, n in zip(shape, ksize, windows)]
+    return numpy.argwhere(~numpy.logical_and.outer(*read))
+
+
+def hatch(ax, cells):
+    """Hatches the pixels ``(row, column)``, as the page does."""
+    slanted = [((-0.5, 0.5), (0.5, -0.5)), ((-0.5, 0), (0, -0.5)), ((0, 0.5), (0.5, 0))]
+    ax.add_collection(matplotlib.collections.LineCollection(
+        [[(column + x, row + y) for x, y in line] for row, column in cells for line in slanted],
+        colors=HATCH_COLOUR, linewidths=1.5), autolim=False)
+
+
 def grid(rows, widths, height=2.9):
     """Returns a figure and ``(rows, len(widths))`` axes, all off until they are drawn on."""
     figure, axes = plt.subplots(rows, len(widths), squeeze=False, gridspec_kw={'width_ratios': widths},
@@ -67,7 +89,9 @@ def ring(ax, at):
     ax.add_patch(matplotlib.patches.Circle(at[::-1], 0.46, fill=False, linewidth=2.5, edgecolor=WINDOW_COLOUR))
 
 
-def caption(figure, text):
-    """Writes what the page would write out, below the grids."""
+def caption(figure, text, hatched=()):
+    """Writes what the page would write out, below the grids, and how many pixels are hatched."""
+    if len(hatched):
+        text += f'\nhatched: {len(hatched)} pixels that no window reads'
     figure.set_figheight(figure.get_figheight() + 0.2 * (1 + text.count('\n')))
     figure.supxlabel(text, fontsize=10)

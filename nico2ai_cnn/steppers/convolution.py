@@ -52,14 +52,16 @@ class ConvolutionStepper(Stepper):
         figure, axes = _frames.grid(channels, (1, 0.5, max(0.4, y.shape[0] / image.shape[1])),
                                     2.9 if channels == 1 else 2.2)
         padded = numpy.pad(image, ((0, 0), (pad, pad), (pad, pad)))
+        unread = _frames.unread(image.shape[1:], W.shape[2:], y.shape, **self._settings)
         for c in range(channels):
             of = f', channel {c}' if channels > 1 else ''
             _frames.draw(axes[c, 0], padded[c], 'input' + of, (-pad, -pad, *span), origin=-pad)
+            _frames.hatch(axes[c, 0], unread + pad)
             _frames.draw(axes[c, 1], W[0, c], 'filter' + of, signed=True)
             axes[c, 2].axis('off')
         axes[0, 2].axis('on')
         _frames.draw(axes[0, 2], y, f'output, {y.shape[0]} x {y.shape[1]}', (0, 0, 1, 1))
-        _frames.caption(figure, self._first_sum(padded, W[0], y[0, 0]))
+        _frames.caption(figure, self._first_sum(padded, W[0], y[0, 0]), unread)
         return figure
 
     def _first_sum(self, padded, W, result):

@@ -40,18 +40,21 @@ class PoolingStepper(Stepper):
         y = pool(self._first, **self._settings)
         pad, ksize = self._settings['pad'], self._settings['ksize']
         method = self._settings['method']
+        unread = _frames.unread(self._first.shape[1:], (ksize, ksize), y.shape[1:], self._settings['stride'], pad)
         figure, axes = _frames.grid(len(y), (1, max(0.4, y.shape[1] / self._first.shape[1])),
                                     2.9 if len(y) == 1 else 2.2)
         for c, (image, result) in enumerate(zip(self._first, y)):
             of = f', channel {c}' if len(y) > 1 else ''
             padded = numpy.pad(image, pad)
             _frames.draw(axes[c, 0], padded, 'input' + of, (-pad, -pad, ksize, ksize), origin=-pad)
+            _frames.hatch(axes[c, 0], unread + pad)
             if method == 'max':
                 winner = first_winner(image, ksize, pad)
                 _frames.ring(axes[c, 0], (winner[0] + pad, winner[1] + pad))
             _frames.draw(axes[c, 1], result, f'{method}{of}, {result.shape[0]} x {result.shape[1]}',
                          (0, 0, 1, 1), like=self._first)
-        _frames.caption(figure, f'output (row 0, column 0): the {method} of the window is {y[0, 0, 0]:.4g}')
+        _frames.caption(figure, f'output (row 0, column 0): the {method} of the window is {y[0, 0, 0]:.4g}',
+                        unread)
         return figure
 
 

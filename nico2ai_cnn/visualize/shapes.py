@@ -12,10 +12,10 @@ _SLANT = 0.35, 0.25     # how far one pixel of width goes to the right and up
 
 
 def show_shapes(summary, ax=None):
-    """Draws what each layer puts out as a box: as high and wide as the map, as thick as it has channels.
+    """Draws what each layer puts out as a box: as high as the map, as deep as it is wide, as long as it has channels.
 
-    Boxes are to scale with each other; channels are drawn thinner, by a factor that the
-    picture names. What has no height and width, such as what ``L.Linear`` puts out, is a
+    The side that runs to the back is the width. Boxes are to scale with each other; where there
+    are many channels, they are drawn shorter, by a factor that the picture names. What has no height and width, such as what ``L.Linear`` puts out, is a
     column; columns have a scale of their own. Layers that keep shape and position of
     everything, such as ReLU, are left out.
 
@@ -64,7 +64,7 @@ def show_shapes(summary, ax=None):
     ax.set_ylim(-1.2 * largest, 0.62 * largest)
     ax.set_aspect('equal')
     ax.axis('off')
-    scale = '' if thin == 1 else f' (channels drawn {round(1 / thin)} times thinner)'
+    scale = '' if thin == 1 else f' (channels drawn {round(1 / thin)} times shorter)'
     ax.set_title(f'{summary.model_name}, outputs as width×height×channels{scale}', fontsize=10)
     kinds = [kind for kind in COLOURS if kind in {each[2] for each in drawn}]
     ax.legend([matplotlib.patches.Patch(color=COLOURS[kind]) for kind in kinds],

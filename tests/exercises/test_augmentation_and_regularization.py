@@ -1,3 +1,4 @@
+import chainer
 import numpy as np
 import pytest
 
@@ -36,6 +37,23 @@ def dropout(off=lambda ratio: ratio, factor=lambda ratio: 1 / (1 - ratio), test=
     return my_dropout
 
 
+def dropout_in_place(h, ratio, train, rng):
+    if train:
+        h *= (rng.random(h.shape) >= ratio) / (1 - ratio)
+    return h
+
+
+def dropout_of_a_matrix(h, ratio, train, rng):
+    if not train:
+        return h
+    y = np.zeros_like(h)
+    rows, columns = h.shape
+    for i in range(rows):
+        for j in range(columns):
+            y[i, j] = h[i, j] / (1 - ratio) if rng.random() >= ratio else 0
+    return y
+
+
 unseeded = np.random.default_rng(9)
 WRONG = [
     (exercises.check_mirror, lambda x: x, 'nothing has changed'),
@@ -65,7 +83,11 @@ WRONG = [
     (exercises.check_my_dropout, dropout(factor=lambda ratio: 3), 'must be h / (1 - ratio)'),
     (exercises.check_my_dropout, dropout(off=lambda ratio: 1 - ratio), 'ratio is the probability to be switched off'),
     (exercises.check_my_dropout, dropout(off=lambda ratio: ratio / 2), 'wanted about 30%'),
-    (exercises.check_my_dropout, dropout(shape=lambda h: h.shape[1:]), 'whole rows or columns'),
+    (exercises.check_my_dropout, dropout(shape=lambda h: h.shape[1:]), 'whole rows, columns, maps'),
+    (exercises.check_my_dropout, dropout(shape=lambda h: (*h.shape[:2], 1, 1)), 'whole rows, columns, maps'),
+    (exercises.check_my_dropout, dropout_in_place, 'it changes h itself'),
+    (exercises.check_my_dropout, dropout_of_a_matrix, 'your code raised ValueError'),
+    (exercises.check_my_dropout, dropout(test=lambda ratio: ratio), 'multiplies by ratio'),
     (exercises.check_my_dropout, dropout(mask=False), 'no number becomes 0'),
     (exercises.check_my_dropout, dropout(test=lambda ratio: 1 - ratio), 'as the slide does'),
     (exercises.check_my_dropout, dropout(test=lambda ratio: 1 / (1 - ratio)), 'at test time nothing happens')]
@@ -84,4 +106,5 @@ def test_other_right_answers(capsys):
         :, image.shape[1] // 2:-(image.shape[1] // 2), image.shape[2] // 2:-(image.shape[2] // 2)])
     exercises.check_my_dropout(lambda h, ratio, train, rng: np.where(
         rng.random(h.shape) < ratio, 0, h / (1 - ratio)) if train else h)
-    assert capsys.readouterr().out.count('✓') == 3
+    exercises.check_my_dropout(lambda h, ratio, train, rng: chainer.Variable(dropout()(h, ratio, train, rng)))
+    assert capsys.readouterr().out.count('✓') == 4

@@ -62,6 +62,38 @@ def test_first_frame_says_the_sum():
                                       '+ 0×8 + 0×9 + 0×10 + (2) = 3')
 
 
+def hatched(ax):
+    """The cells that are struck out: those through whose middle a line goes."""
+    middles = [np.mean(line, axis=0) for lines in ax.collections for line in lines.get_segments()]
+    return {(int(y), int(x)) for x, y in middles if (x % 1, y % 1) == (0, 0)}
+
+
+def test_first_frame_hatches_what_no_window_reads(rng):
+    x, W = rng.random((2, 9, 8)), rng.random((1, 2, 3, 2))
+    for stride, pad, dilate in (1, 0, 1), (3, 0, 1), (4, 1, 1), (2, 0, 3), (5, 2, 2), (1, 0, 2):
+        stepper = steppers.ConvolutionStepper(x, W, stride=stride, pad=pad, dilate=dilate)
+        variable = chainer.Variable(x[None].astype('f'))
+        F.sum(F.convolution_2d(variable, W.astype('f'), stride=stride, pad=pad, dilate=dilate)).backward()
+        unread = {(i + pad, j + pad) for i, j in np.argwhere(variable.grad[0, 0] == 0)}
+        axes = axes_titled(stepper)
+        assert hatched(axes['input, channel 0']) == hatched(axes['input, channel 1']) == unread
+        says = f'hatched: {len(unread)} pixels that no window reads'
+        assert (says in stepper.first_frame().get_supxlabel()) == bool(unread)
+        assert (len(unread) > 0) == (stride > 1), 'the cases are worth a test'
+
+
+@pytest.mark.parametrize('settings, unread', [
+    ({'ksize': 2, 'method': 'average'}, {(i, j) for i in range(5) for j in range(5) if 4 in (i, j)}),
+    ({'ksize': 2}, set()),          # cover_all: the last windows hang over
+    ({'ksize': 1, 'stride': 2}, {(i, j) for i in range(5) for j in range(5) if i % 2 or j % 2}),
+    ({'ksize': 2, 'stride': 4, 'pad': 1, 'cover_all': False},
+     {(i + 1, j + 1) for i in range(5) for j in range(5) if not {i, j} <= {0, 3, 4}})])
+def test_first_frame_of_pooling_hatches_what_no_window_reads(settings, unread):
+    stepper = steppers.PoolingStepper(np.ones((5, 5)), **settings)
+    assert hatched(axes_titled(stepper)['input']) == unread
+    assert (f'hatched: {len(unread)} pixels' in stepper.first_frame().get_supxlabel()) == bool(unread)
+
+
 @pytest.mark.parametrize('method', ['max', 'average'])
 def test_first_frame_of_pooling_is_chainers(method, rng):
     x = rng.random((5, 5)).astype('f')

@@ -26,14 +26,14 @@ def test_boxes_are_to_scale_and_labelled():
     lefts = [patch.get_xy()[:, 0].min() for patch in ax.patches[::3]]
     rights = [patch.get_xy()[:, 0].max() for patch in ax.patches[2::3]]
     assert all(left > right for left, right in zip(lefts[1:], rights)), 'no box stands before another'
-    assert ax.get_aspect() == 1 and 'thinner' not in ax.get_title()
+    assert ax.get_aspect() == 1 and 'shorter' not in ax.get_title()
 
 
-def test_thick_boxes_are_drawn_thinner_and_it_says_so():
+def test_long_boxes_are_drawn_shorter_and_it_says_so():
     net = chainer.Sequential(L.Convolution2D(3, 512, (3, 1), dilate=2, groups=1), L.Linear(None, 4))
     _, given = plt.subplots()
     ax = visualize.show_shapes(inspection.summary(net, (3, 24, 20)), given)
-    assert ax is given and '(channels drawn 64 times thinner)' in ax.get_title()
+    assert ax is given and '(channels drawn 64 times shorter)' in ax.get_title()
     np.testing.assert_allclose(boxes(ax)[:2], [(3 / 64, 24), (8, 20)])
     assert ax.texts[1].get_text() == '0\n20×20×512\nk 3x1, s 1, p 0, d 2'
 

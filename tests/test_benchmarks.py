@@ -1,10 +1,12 @@
+import json
 import sys
 
 import numpy
 import pytest
 
-from benchmarks import __main__ as benchmark, mnist_error, recipe
-from nico2ai_cnn import _device
+from benchmarks import __main__ as benchmark, mnist_error, recipe, scaling
+from nico2ai_cnn import _device, inspection, links
+from tests.notebook_files import ROOT
 
 LAYER = benchmark.layer_arguments((2, 4, 8, 3, 1, 1, 1), 2)
 
@@ -82,3 +84,29 @@ def test_mnist_error_counts_wrong_answers_and_augments():
     x = numpy.random.default_rng(0).random((2, 1, 28, 28)).astype('f')
     assert network(x).shape == (2, 10)
     assert numpy.abs(mnist_error.AUGMENT(x, rng=numpy.random.default_rng(0)) - x).max() > .1
+
+
+def test_scaling_s_estimates_follow_from_its_formula_and_stand_in_its_page():
+    assert scaling.ring(8e6, 2, 1e9, 1e-3) == pytest.approx(8e6 / 1e9 + 2e-3)      # each sends all of it, in 2 halves
+    assert scaling.ring(8e6, 1, 1e9, 1e-3) == 0
+    assert scaling.efficiency(3., 1.) == .75
+    page = (ROOT / 'benchmarks' / 'scaling.md').read_text()
+    for row in scaling.estimates():
+        assert f'| {" | ".join(map(str, row))} |' in page
+
+
+def test_scaling_s_networks_are_those_of_the_course():
+    for link, size, name in (links.AlexNet(), 227, 'AlexNet'), (links.ResNet(), 224, 'ResNet-50'):
+        summary = inspection.summary(link, (3, size, size))
+        assert scaling.LARGE[name][:2] == (summary.parameters, summary.macs)
+
+
+def test_scaling_measures_one_process_too(monkeypatch, capsys):
+    pytest.importorskip('mpi4py')
+    monkeypatch.setattr(scaling, 'STEPS', 6)
+    monkeypatch.setattr(scaling, 'BATCH_SIZE', 4)
+    scaling.measure()
+    found, sums = json.loads(capsys.readouterr().out)
+    assert found.keys() == {'LeNet', 'WideLeNet'} and sums == {}
+    for *parts, step in found.values():
+        assert all(part >= 0 for part in parts) and step >= max(parts) > 0

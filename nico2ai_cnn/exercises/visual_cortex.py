@@ -23,19 +23,23 @@ def check_energy(energy):
 @says
 def check_half_width(half_width):
     """Notebook 10: half of the range of angles with at least half of the largest rate."""
-    for angles, peak, spread, height in ((numpy.arange(-90, 90, 5.), 10., 25., 8.), (numpy.arange(-40, 41, 10.), -10., 20., 3.),
-                                         (numpy.arange(0, 180, 2.), 77., 40., .5)):
-        rates = height * (1 - abs(angles - peak) / spread / 2).clip(0.05, None)     # half of the height at peak +- spread
+    for angles, peak, fall_left, fall_right, height in ((numpy.arange(-90, 90, 5.), 10., 20., 35., 8.),
+                                                        (numpy.arange(-40, 41, 10.), -10., 20., 30., 3.),
+                                                        (numpy.arange(0, 180, 2.), 77., 40., 30., .5)):
+        spread = numpy.where(angles < peak, fall_left, fall_right)
+        rates = height * (1 - abs(angles - peak) / spread / 2).clip(0.05, None)     # half of the height at the spread
         rates[abs(angles - peak) > spread] *= .9
         strong = angles[rates >= rates.max() / 2]
         right = (strong[-1] - strong[0]) / 2
         got = call(half_width, angles.copy(), rates.copy())
         if numpy.shape(got) != ():
             raise Wrong(f'it gives shape {numpy.shape(got)}; wanted one number, in degrees.')
+        one_side = 'that is one side only; wanted half of the whole range.'
         hints = {strong[-1] - strong[0]: 'that is the whole width; wanted half of it.',
                  float(len(strong)): 'that is the number of angles; wanted degrees.',
                  len(strong) / 2: 'that is half the number of angles; wanted degrees.',
-                 float(angles[rates.argmax()]): 'that is the preferred angle.'}
+                 float(angles[rates.argmax()]): 'that is the preferred angle.',
+                 strong[-1] - angles[rates.argmax()]: one_side, angles[rates.argmax()] - strong[0]: one_side}
         fixed = angles[rates >= .5]
         if len(fixed):
             hints.setdefault((fixed[-1] - fixed[0]) / 2, 'that compares with 0.5; wanted half of the largest rate.')

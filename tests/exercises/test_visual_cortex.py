@@ -30,6 +30,8 @@ WRONG = [
     (exercises.check_half_width, width(of=len), 'half the number of angles'),
     (exercises.check_half_width, width(level=lambda rates: .5), 'compares with 0.5'),
     (exercises.check_half_width, lambda angles, rates: angles[rates.argmax()], 'preferred angle'),
+    (exercises.check_half_width, lambda a, r: a[r >= r.max() / 2][-1] - a[r.argmax()], 'one side only'),
+    (exercises.check_half_width, lambda a, r: a[r.argmax()] - a[r >= r.max() / 2][0], 'one side only'),
     (exercises.check_half_width, width(level=lambda rates: rates.mean()), 'wanted'),
     (exercises.check_half_width, lambda angles, rates: angles[rates >= rates.max() / 2], 'one number'),
     (exercises.check_s_cell, s_cell(clip=False), 'below 0'),

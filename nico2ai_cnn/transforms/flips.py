@@ -1,5 +1,6 @@
 """Mirror images (反転; slide 36)."""
 
+import numpy
 from chainer.backends import cuda
 
 from nico2ai_cnn.transforms._batch import batch_of, each, generator
@@ -19,10 +20,13 @@ def flip(x, horizontal=False, vertical=False):
         TypeError, ValueError: If an argument is unusable.
     """
     batch, back = batch_of(x, floats=False)
+    down, across = each('vertical', vertical, len(batch), bool), each('horizontal', horizontal, len(batch), bool)
+    if isinstance(batch, numpy.ndarray) and batch.dtype == numpy.float32:
+        from nico2ai_cnn.cpu import mirror      # here, for it compiles
+        return back(mirror.mirror(batch, down.copy(), across.copy()))
     y = cuda.get_array_module(batch).empty(batch.shape, batch.dtype)
-    ways = zip(each('vertical', vertical, len(batch), bool), each('horizontal', horizontal, len(batch), bool))
-    for image, target, (down, across) in zip(batch, y, ways):
-        target[...] = image[:, ::-1 if down else 1, ::-1 if across else 1]
+    for i in range(len(batch)):
+        y[i] = batch[i, :, ::-1 if down[i] else 1, ::-1 if across[i] else 1]
     return back(y)
 
 

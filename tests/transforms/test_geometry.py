@@ -107,6 +107,8 @@ def test_whole_shifts_move_whole_pixels(dy, dx, fill):
 def test_flip(batch):
     np.testing.assert_array_equal(T.flip(batch, horizontal=True), batch[..., ::-1])
     np.testing.assert_array_equal(T.flip(batch, True, True), batch[..., ::-1, ::-1])
+    whole = np.arange(batch.size, dtype='uint16').reshape(batch.shape)
+    np.testing.assert_array_equal(T.flip(whole, True, [True, False, True])[1:], [whole[1, :, :, ::-1], whole[2, :, ::-1, ::-1]])
     some = T.flip(batch, horizontal=[True, False, True])
     np.testing.assert_array_equal(some[[0, 2]], batch[[0, 2], :, :, ::-1])
     np.testing.assert_array_equal(some[1], batch[1])

@@ -29,7 +29,8 @@ def test_take(data, positions):
 @pytest.mark.parametrize('free, moves', [(2 * (X.nbytes + T.nbytes), True), (2 * (X.nbytes + T.nbytes) - 2, False)])
 def test_arrays_go_to_the_device_if_they_leave_half_of_it_free(free, moves, monkeypatch):
     runtime = types.SimpleNamespace(memGetInfo=lambda: (free, 10 * free))
-    monkeypatch.setattr(_batches.cuda, 'cupy', types.SimpleNamespace(cuda=types.SimpleNamespace(runtime=runtime)))
+    cupy = types.SimpleNamespace(cuda=types.SimpleNamespace(runtime=runtime), get_array_module=lambda *arrays: np)
+    monkeypatch.setattr(_batches.cuda, 'cupy', cupy)
     data = chainer.datasets.TupleDataset(X, T)
     there = _batches.beside(FarAway(), data)
     assert (there is not data) == moves

@@ -77,12 +77,21 @@ def test_held_out_digits_are_not_learnt_and_test_digits_never_chosen_by():
     numpy.testing.assert_allclose(numpy.sort(together), numpy.sort(everything[0].sum(axis=(1, 2, 3))))
 
 
-def test_mnist_error_counts_wrong_answers_and_augments():
+def test_mnist_error_counts_wrong_answers_augments_and_looks_nine_times(monkeypatch):
+    monkeypatch.setattr(mnist_error, 'EPOCHS', 1)
     p = numpy.eye(10, dtype='f')[[1, 2, 3, 4]]
     assert mnist_error.error(p, numpy.array([1, 2, 3, 5])) == 25
     network = mnist_error.WideLeNet(numpy.random.default_rng(0))
     x = numpy.random.default_rng(0).random((2, 1, 28, 28)).astype('f')
     assert network(x).shape == (2, 10)
+    dot = numpy.zeros((1, 1, 9, 9), 'f')
+    dot[0, 0, 4, 4] = 1
+    views = mnist_error.views(dot)
+    places = [divmod(int(view.argmax()), 9) for view in views]
+    assert places[0] == (4, 4) and sorted(places) == [(i, j) for i in (3, 4, 5) for j in (3, 4, 5)]
+    answers = mnist_error.probabilities(0, (x[:2], numpy.array([3, 5])), x, None)
+    assert answers.shape == (9, 2, 10)
+    numpy.testing.assert_allclose(answers.sum(axis=2), 1, rtol=1e-5)
     assert numpy.abs(mnist_error.AUGMENT(x, rng=numpy.random.default_rng(0)) - x).max() > .1
 
 

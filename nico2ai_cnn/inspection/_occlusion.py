@@ -26,7 +26,8 @@ def occlusion(model, x, label, size, stride=1, fill=0.5):
 
     Returns:
         Array ``(rows, columns)`` beside the model: in row i and column j the fall with the square's upper left
-        pixel at (i * stride, j * stride). Negative where hiding helps.
+        pixel at (i * stride, j * stride). Negative where hiding helps. As in a convolution, the last rows and
+        columns are never hidden where ``stride`` does not divide the image's side less ``size``.
 
     Raises:
         ValueError: If the square is larger than the image, the label out of range, or ``x`` has another shape.

@@ -24,10 +24,10 @@ def flip(x, horizontal=False, vertical=False):
     if isinstance(batch, numpy.ndarray) and batch.dtype == numpy.float32:
         from nico2ai_cnn.cpu import mirror      # here, for it compiles
         return back(mirror.mirror(batch, down.copy(), across.copy()))
-    y = cuda.get_array_module(batch).empty(batch.shape, batch.dtype)
-    for i in range(len(batch)):
-        y[i] = batch[i, :, ::-1 if down[i] else 1, ::-1 if across[i] else 1]
-    return back(y)
+    xp = cuda.get_array_module(batch)
+    for chosen, mirrored in (down, numpy.s_[:, :, ::-1]), (across, numpy.s_[:, :, :, ::-1]):
+        batch = xp.where(xp.asarray(chosen)[:, None, None, None], batch[mirrored], batch)
+    return back(batch)
 
 
 def random_flip(x, horizontal=True, vertical=False, p=0.5, rng=None, return_param=False):

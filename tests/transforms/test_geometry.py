@@ -7,7 +7,7 @@ from scipy import ndimage
 from skimage import transform as sk
 
 from nico2ai_cnn import datasets, transforms as T
-from nico2ai_cnn.transforms import elastic_distortion
+from nico2ai_cnn.transforms import crops, elastic_distortion
 from nico2ai_cnn.transforms.affine_maps import matrices
 
 angles = st.floats(-180, 180)
@@ -122,6 +122,8 @@ def test_crops(batch):
     np.testing.assert_array_equal(T.crop(batch, 3, 4, (5, 6)), batch[:, :, 3:8, 4:10])
     np.testing.assert_array_equal(T.crop(batch, [0, 1, 2], [3, 4, 5], 5)[2], batch[2, :, 2:7, 5:10])
     np.testing.assert_array_equal(T.center_crop(batch, (21, 10)), batch[:, :, :, 8:18])
+    on_a_gpu = crops._cut(batch, np.array([0, 1, 2]), np.array([3, 4, 5]), 5, 7)
+    np.testing.assert_array_equal(on_a_gpu, T.crop(batch, [0, 1, 2], [3, 4, 5], (5, 7)))
     y, param = T.random_crop(batch, 21, pad=3, fill=9, rng=np.random.default_rng(0), return_param=True)
     padded = np.pad(batch, ((0, 0), (0, 0), (3, 3), (3, 3)), constant_values=9)
     for n, (top, left) in enumerate(zip(param['top'], param['left'])):

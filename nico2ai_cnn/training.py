@@ -32,10 +32,7 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
             ``loss(y, t)``, if it has one, is what is minimised.
         train: Data set of ``(x, t)``: x float32 as the model takes it, without the
             batch axis, t an integer label in ``[0, n_class)``. Or two arrays.
-        test: The same; measured after each epoch. Never used for training. Both are moved to the
-            GPU once, if they are arrays and fill less than half of what is free there. Each step
-            then sends up the positions of its examples and what was drawn for ``transform``, and
-            takes back the loss, to see whether it is finite.
+        test: The same; measured after each epoch. Never used for training.
         epochs (int): How often each training example is seen.
         batch_size (int): Examples per step.
         transform: Augmentation: a function of a batch ``(N, C, H, W)`` of training images, on
@@ -45,7 +42,9 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
             set up for this model already keeps its hooks and frozen layers.
         decay (bool): Whether the step size (``lr`` or ``alpha``) falls linearly to 0
             over the run; the optimizer has its own again afterwards.
-        device: See :func:`choose_device`.
+        device: See :func:`choose_device`. A GPU gets data sets of two arrays once, if they fill at
+            most half of what is free there. Each step then sends up the positions of its examples
+            and what was drawn for ``transform``, and takes back the loss, to see whether it is finite.
         seed (int): Fixes the order of examples, Chainer's dropout and ``transform``.
         snapshot: Path of an ``.npz`` file, written after each epoch, that holds
             all that a later call needs to go on.

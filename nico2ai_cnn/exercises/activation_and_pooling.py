@@ -52,7 +52,7 @@ def check_pooled_shape(pooled_shape):
         got = call(pooled_shape, shape, ksize, stride)
         n, d, height, width = shape
         right = F.average_pooling_2d(numpy.zeros(shape, numpy.float32), ksize, stride).shape
-        if numpy.shape(got) != (4,):
+        if not isinstance(got, (tuple, list, numpy.ndarray)) or [numpy.ndim(each) for each in got] != [0] * 4:
             raise Wrong(f"it gives {got!r}; wanted four numbers, (N, D, H', W').")
         got = tuple(got)
         if got == right:
@@ -89,6 +89,8 @@ def check_flatten_and_back(flatten_and_back):
         if any(each is None for each in both):
             raise Wrong('one of the two is still None.')
         flat, back = both
+        if back is h:
+            raise Wrong('the second is h itself; wanted the flat one, brought back into shape.')
         n, d, height, width = shape
         expect_array(flat, x.reshape(n, -1), [
             (x.ravel(), f'the batch is flattened too; wanted {n} rows, one per image.'),

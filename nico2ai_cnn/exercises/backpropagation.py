@@ -42,7 +42,8 @@ def check_gx_1d(gx_1d):
 def check_max_pooling_backward_1d(max_pooling_backward_1d):
     """Notebook 06: the errors of the input of a one-dimensional max pooling."""
     for x, ksize, stride in (([3, 1, 2, 5, 0, 4], 2, 2), ([1, 7, 2, 4, 9, 3, 5], 3, 2),
-                             ([2, 2, 1, 3, 3, 3], 3, 3), ([5, 1, 8, 8, 6, 0], 3, 1)):
+                             ([2, 2, 1, 3, 3, 3], 3, 3), ([5, 1, 8, 8, 6, 0], 3, 1),
+                             ([-4, -1, -3, -2, -6, -5], 2, 2)):
         x = numpy.array(x, float)
         gy = numpy.arange(2., (len(x) - ksize) // stride + 3)
         starts = range(0, len(gy) * stride, stride)
@@ -64,6 +65,9 @@ def check_max_pooling_backward_1d(max_pooling_backward_1d):
              'all of the window get the error; only its largest number does.'),
             (_paste(len(x), [a * b for a, b in zip(first, gy)], [0] * len(gy)),
              "argmax counts from the window's start: add i * stride."),
+            (_paste(len(x), [numpy.eye(ksize)[0] * error for error in gy], starts),
+             'the first number of each window gets the error. Where all numbers are negative: is the largest '
+             'so far 0 at the start?'),
             (-right, 'the sign is the wrong way round.')]
         expect_array(call(max_pooling_backward_1d, x.copy(), gy.copy(), ksize, stride), right,
                      [(value, hint) for value, hint in hints if not numpy.allclose(value, right)])
@@ -127,5 +131,6 @@ def check_numerical_gradient(numerical_gradient):
             ((at(eps) - at(-eps)) / 2, 'this is half the difference; divide it by eps as well.'),
             (at(eps) - at(-eps), 'these are differences; divide them by 2 * eps.'),
             (-right, 'the sign is the wrong way round: f at +eps minus f at -eps.')])
-        if not numpy.array_equal(given, x):
+        # To take eps off again leaves x right but for rounding, and that is putting it back.
+        if not numpy.allclose(given, x, rtol=1e-9):
             raise Wrong('the values are right, but x is changed afterwards: nudge a copy, or put it back.')

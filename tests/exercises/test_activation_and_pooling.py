@@ -64,6 +64,9 @@ WRONG = [
     (exercises.check_pooled_shape,
      lambda x, k, s: (x[0], x[1], *shape(x, k, s)[:1:-1]), 'height comes before'),
     (exercises.check_pooled_shape, lambda x, k, s: shape(x, k, s)[2:], 'wanted four numbers'),
+    (exercises.check_pooled_shape, lambda x, k, s: (*shape(x, k, s)[:2], shape(x, k, s)[2:]),
+     'it gives (1, 1, (2, 2)); wanted four numbers'),
+    (exercises.check_pooled_shape, lambda x, k, s: 4, 'it gives 4; wanted four numbers'),
     (exercises.check_pooled_shape, lambda x, k, s: (1, 1, 2, 2), 'wanted (2, 6, 14, 10)'),
     (exercises.check_flatten_and_back,
      lambda h: there_and_back(h, F.flatten(h)), 'the batch is flattened too'),
@@ -86,6 +89,7 @@ WRONG = [
      lambda h: there_and_back(h, back=detached(h)), 'no gradient reaches h'),
     (exercises.check_flatten_and_back, rows, 'must return two Variables'),
     (exercises.check_flatten_and_back, lambda h: (rows(h), None), 'still None'),
+    (exercises.check_flatten_and_back, lambda h: (rows(h), h), 'the second is h itself'),
     (exercises.check_relu_gradient, lambda x, gy: x > 0, 'this is the slope alone'),
     (exercises.check_relu_gradient, lambda x, gy: gy, 'everything passes'),
     (exercises.check_relu_gradient, lambda x, gy: gy * (x < 0), 'it passes where x is negative'),
@@ -114,6 +118,7 @@ def windows_one_by_one(x, ksize, stride):
 @pytest.mark.parametrize('check, answer', [
     (exercises.check_max_pooling, windows_one_by_one),
     (exercises.check_pooled_shape, lambda x, k, s: list(shape(x, k, s))),
+    (exercises.check_pooled_shape, lambda x, k, s: np.array(shape(x, k, s))),
     (exercises.check_flatten_and_back, lambda h: [rows(h), rows(h).reshape(h.shape)]),
     (exercises.check_relu_gradient, lambda x, gy: np.where(x > 0, gy, 0))])
 def test_other_right_answers(check, answer, capsys):

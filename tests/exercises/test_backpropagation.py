@@ -71,6 +71,8 @@ WRONG = [
     (exercises.check_max_pooling_backward_1d, pool(lambda w: np.ones(len(w)) / len(w)), 'average pooling'),
     (exercises.check_max_pooling_backward_1d, pool(lambda w: np.ones(len(w))), 'only its largest number'),
     (exercises.check_max_pooling_backward_1d, pool(lambda w: -winner(w)), 'the sign'),
+    (exercises.check_max_pooling_backward_1d, pool(lambda w: winner(np.maximum(w, 0))),
+     'is the largest so far 0 at the start?'),
     (exercises.check_max_pooling_backward_1d, lambda x, gy, k, s: pool(winner)(x, np.ones(len(gy)), k, s),
      'the winners are marked'),
     (exercises.check_scale_and_shift_gradients, reduced(np.mean, **every), 'scale: this is the mean'),
@@ -106,7 +108,7 @@ def test_wrong_answers(check, answer, message, capsys):
     assert out.startswith('✗ ') and message in out
 
 
-def test_a_different_way_to_nudge_is_right(capsys):
+def test_different_ways_to_nudge_are_right(capsys):
     def in_place(f, x, eps):
         gradient = np.zeros_like(x)
         for index in np.ndindex(x.shape):
@@ -118,8 +120,19 @@ def test_a_different_way_to_nudge_is_right(capsys):
             x[index] = kept
         return gradient / (2 * eps)
 
+    def there_and_back(f, x, eps):
+        gradient = np.zeros_like(x)
+        for index in np.ndindex(x.shape):
+            x[index] += eps
+            gradient[index] = f(x)
+            x[index] -= 2 * eps
+            gradient[index] -= f(x)
+            x[index] += eps                     # x again, but for rounding
+        return gradient / (2 * eps)
+
     exercises.check_numerical_gradient(in_place)
+    exercises.check_numerical_gradient(there_and_back)
     exercises.check_gx_1d(convolve())
     exercises.check_max_pooling_backward_1d(pool(winner))
     exercises.check_scale_and_shift_gradients(reduced(np.sum, **every))
-    assert capsys.readouterr().out.count('✓') == 4
+    assert capsys.readouterr().out.count('✓') == 5

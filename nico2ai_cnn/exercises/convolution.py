@@ -17,7 +17,7 @@ def check_output_shape(output_shape):
         n, d_in, height, width = x_shape
         d_out, _, kh, kw = W_shape
         right = n, d_out, height - kh + 1, width - kw + 1
-        if numpy.shape(got) != (4,):
+        if numpy.asarray(got, dtype=object).shape != (4,):
             raise Wrong(f"it gives {got!r}; wanted four numbers, (N, D_o, H', W').")
         got = tuple(got)
         if got == right:
@@ -46,7 +46,13 @@ def check_make_layer(make_layer):
     for d_out, d_in, kh, kw in (2, 3, 3, 3), (4, 1, 5, 5), (3, 3, 3, 5):
         W, b, x = (rng.integers(-9, 10, shape).astype(numpy.float32)
                    for shape in ((d_out, d_in, kh, kw), d_out, (2, d_in, 8, 9)))
-        layer = call(make_layer, W, b)
+        try:
+            layer = call(make_layer, W, b)
+        except ValueError as error:
+            if 'could not broadcast' not in str(error):
+                raise
+            raise Wrong(f'the layer that you make cannot hold W of shape {W.shape}. Its first axis is out_channels, '
+                        f'the second in_channels, the last two are ksize. ({error})') from None
         if not isinstance(layer, L.Convolution2D):
             raise Wrong(f'it returns a {type(layer).__name__}; wanted an L.Convolution2D.')
         if layer.b is None:

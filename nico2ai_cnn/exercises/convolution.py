@@ -17,7 +17,7 @@ def check_output_shape(output_shape):
         n, d_in, height, width = x_shape
         d_out, _, kh, kw = W_shape
         right = n, d_out, height - kh + 1, width - kw + 1
-        if numpy.shape(got) != (4,):
+        if numpy.asarray(got, dtype=object).shape != (4,):
             raise Wrong(f"it gives {got!r}; wanted four numbers, (N, D_o, H', W').")
         got = tuple(got)
         if got == right:
@@ -46,11 +46,21 @@ def check_make_layer(make_layer):
     for d_out, d_in, kh, kw in (2, 3, 3, 3), (4, 1, 5, 5), (3, 3, 3, 5):
         W, b, x = (rng.integers(-9, 10, shape).astype(numpy.float32)
                    for shape in ((d_out, d_in, kh, kw), d_out, (2, d_in, 8, 9)))
-        layer = call(make_layer, W, b)
+        try:
+            layer = call(make_layer, W, b)
+        except ValueError as error:
+            if 'could not broadcast' not in str(error):
+                raise
+            raise Wrong(f'the layer that you make cannot hold W of shape {W.shape}. Its first axis is out_channels, '
+                        f'the second in_channels, the last two are ksize. ({error})') from None
         if not isinstance(layer, L.Convolution2D):
             raise Wrong(f'it returns a {type(layer).__name__}; wanted an L.Convolution2D.')
         if layer.b is None:
             raise Wrong('the layer has no biases; leave nobias out, and give it initial_bias.')
+        for name, given in ('W', layer.W), ('b', layer.b):
+            if not isinstance(given, chainer.Parameter):
+                raise Wrong(f'layer.{name} is no longer a parameter, but of type {type(given).__name__}; '
+                            f'set layer.{name}.array, or give the layer initialW and initial_bias.')
         if layer.W.array is not None and layer.W.shape != W.shape:
             raise Wrong(f'for W of shape {W.shape} the layer has weights of shape {layer.W.shape}: the '
                         'first axis of W is out_channels, the second in_channels.')
@@ -70,12 +80,12 @@ def check_make_layer(make_layer):
 def check_filter_each_map(filter_each_map):
     """Notebook 03: one 2-D filter on every map by itself, by way of reshape."""
     rng = numpy.random.default_rng(0)
-    for shape in (2, 3, 6, 7), (4, 5, 5, 5):
+    for shape, k in ((2, 3, 6, 7), 3), ((4, 5, 5, 5), 2):
         x = chainer.Variable(rng.integers(0, 10, shape).astype(numpy.float32))
-        kernel = rng.integers(-9, 10, (3, 3)).astype(numpy.float32)
+        kernel = rng.integers(-9, 10, (k, k)).astype(numpy.float32)
         n, d, height, width = shape
         separate = F.convolution_2d(x.array.reshape(n * d, 1, height, width), kernel[None, None]).array
-        right = separate.reshape(n, d, height - 2, width - 2)
+        right = separate.reshape(n, d, height - k + 1, width - k + 1)
         summed = right.sum(axis=1, keepdims=True)
         y = call(filter_each_map, x, kernel)
         expect_array(y, right, [

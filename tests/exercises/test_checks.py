@@ -1,5 +1,6 @@
 """Each check turns down the stub and plausible wrong answers, and accepts the solution."""
 
+import ast
 import collections
 import importlib
 import pathlib
@@ -16,7 +17,8 @@ def checked_answers(path):
     """The exercises that a notebook holds, as {name of the check: answer}."""
     notebook, namespace, found = nbformat.read(path, 4), {}, {}
     for cell in code_cells(notebook)[1:]:       # what the exercises may use is imported, and nothing else is run
-        imports = [line for line in cell.source.splitlines() if re.match(r'(import|from) \w', line)]
+        imports = [ast.unparse(node) for node in ast.parse(cell.source).body
+                   if isinstance(node, (ast.Import, ast.ImportFrom))]
         exec('\n'.join(imports), namespace)
     for cell in exercise_cells(notebook):
         exec(cell.source, namespace)

@@ -17,6 +17,12 @@ def separate(x, kernel):
     return F.convolution_2d(F.reshape(x, (n * d, 1, height, width)), kernel[None, None])
 
 
+def replace_parameter(W, b):
+    answer = layer(W, b)
+    answer.W = W
+    return answer
+
+
 def back(x, y):
     return F.reshape(y, (*x.shape[:2], *y.shape[2:]))
 
@@ -34,6 +40,7 @@ WRONG = [
     (exercises.check_output_shape, lambda x, W: shape(x, (*W[:2], W[3], W[2])), 'are swapped'),
     (exercises.check_output_shape, lambda x, W: shape(x, (*W[:2], W[2], W[2])), 'need not be square'),
     (exercises.check_output_shape, lambda x, W: shape(x, W)[2:], 'wanted four numbers'),
+    (exercises.check_output_shape, lambda x, W: (x[0], W[0], shape(x, W)[2:]), 'wanted four numbers'),
     (exercises.check_output_shape, lambda x, W: (1, 1, 8, 8), 'wanted (5, 8, 28, 20)'),
     (exercises.check_make_layer, lambda W, b: layer(W, None), "the biases are 0; wanted b's"),
     (exercises.check_make_layer, lambda W, b: layer(W, b, nobias=True), 'leave nobias out'),
@@ -44,6 +51,12 @@ WRONG = [
     (exercises.check_make_layer,
      lambda W, b: L.Convolution2D(W.shape[1], W.shape[0], W.shape[2:], initial_bias=b),
      "the layer's weights are not W"),
+    (exercises.check_make_layer, lambda W, b: L.Convolution2D(*W.shape[:3], initialW=W, initial_bias=b),
+     'first axis is out_channels'),
+    (exercises.check_make_layer,
+     lambda W, b: L.Convolution2D(W.shape[1], W.shape[0], 3, initialW=W, initial_bias=b), 'the last two are ksize'),
+    (exercises.check_make_layer, lambda W, b: W.reshape(7), 'your code raised ValueError'),
+    (exercises.check_make_layer, replace_parameter, 'layer.W is no longer a parameter'),
     (exercises.check_make_layer, lambda W, b: F.convolution_2d(np.ones((2, 3, 8, 9), np.float32), W, b),
      'wanted an L.Convolution2D'),
     (exercises.check_filter_each_map,
@@ -51,6 +64,9 @@ WRONG = [
     (exercises.check_filter_each_map,
      lambda x, kernel: F.convolution_2d(x, np.stack([np.stack([kernel] * x.shape[1])] * x.shape[1])),
      'every map is the sum over the channels'),
+    (exercises.check_filter_each_map,
+     lambda x, kernel: F.reshape(separate(x, kernel), (*x.shape[:2], x.shape[2] - 2, x.shape[3] - 2)),
+     'your code raised InvalidType'),
     (exercises.check_filter_each_map, separate, 'reshape them back to (2, 3, 4, 5)'),
     (exercises.check_filter_each_map,
      lambda x, kernel: back(x, separate(x, kernel)).transpose(1, 0, 2, 3), 'batch and channels are swapped'),

@@ -1,9 +1,9 @@
 import chainer.functions as F
 import numpy as np
 import pytest
-from scipy import ndimage
+from scipy import ndimage, signal
 
-from nico2ai_cnn import exercises
+from nico2ai_cnn import exercises, filters
 
 
 def maps(image, *kernels):
@@ -45,6 +45,11 @@ WRONG = [
     (exercises.check_edge_strength, lambda *args: strength(*args)[None, None], 'axes are still there'),
     (exercises.check_edge_strength, lambda x, a, d: np.hypot(
         *(ndimage.correlate(x, k, mode='constant') for k in (a, d))), 'a border of pixels'),
+    (exercises.check_edge_strength, lambda x, a, d: strength(x, filters.SOBEL_X, filters.SOBEL_Y),
+     'whatever it is given'),
+    (exercises.check_edge_strength,
+     lambda x, a, d: np.hypot(*(signal.convolve2d(x, k, mode='valid') for k in (a, d))),
+     'turned by 180 degrees'),
     (exercises.check_edge_strength, lambda *args: strength(*args).reshape(7, 10),
      'your code raised ValueError')]
 

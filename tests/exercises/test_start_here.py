@@ -14,6 +14,7 @@ WRONG = [
     (exercises.check_to_nchw, lambda x: x.reshape(-1, 1, 28, 28).transpose(0, 1, 3, 2),
      'rows and columns are swapped'),
     (exercises.check_to_nchw, lambda x: x.reshape(3, 1, 28, 28), 'your code raised'),
+    (exercises.check_to_nchw, lambda x: np.reshape(x, (-1, 1, 28, 28)), 'x.reshape works for both'),
     (exercises.check_to_nchw, raises, 'your code raised ZeroDivisionError: division by zero'),
     (exercises.check_mean_images, lambda x, t: np.stack([x[t == d].sum(axis=0) for d in range(10)]),
      'these are sums'),
@@ -29,6 +30,13 @@ WRONG = [
      'the largest product'),
     (exercises.check_nearest_mean, lambda x, m: ((x[:, None] - m) ** 2).sum((2, 3)).min(1),
      'which class is nearest'),
+    (exercises.check_nearest_mean, lambda x, m: abs(x[:, None] - m).sum((2, 3)).argmin(1),
+     'sum of absolute differences'),
+    (exercises.check_nearest_mean, lambda x, m: abs(x[:, None] - m).max((2, 3)).argmin(1),
+     'the shape is right, but'),
+    (exercises.check_nearest_mean,
+     lambda x, m: ((x[:, None] * m).sum((2, 3)) / np.sqrt((m ** 2).sum((1, 2)))).argmax(1),
+     'the shape is right, but'),
     (exercises.check_nearest_mean, lambda x, m: (x[:, None] - m).sum((2, 3)).argmin(1),
      'the shape is right, but')]
 

@@ -19,7 +19,7 @@ def check_strongest(strongest):
                         'whole block, and numpy.unravel_index turns that count into indexes.')
         if numpy.shape(got) != (3,):
             raise Wrong(f'it gives shape {numpy.shape(got)}; wanted three integers: image, row, column.')
-        got = tuple(got)
+        got = tuple(numpy.asarray(got).tolist())    # plain numbers, for the message
         if got == right:
             continue
         hints = {tuple(numpy.unravel_index(abs(h[:, channel]).argmax(), h[:, channel].shape)):
@@ -34,7 +34,8 @@ def check_strongest(strongest):
 def check_ascend(ascend):
     """Notebook 09: one step of gradient ascent."""
     rng = numpy.random.default_rng(1)
-    for shape, step_size, scale in ((1, 5, 6), .1, 1e-3), ((3, 4, 4), .4, 50.):
+    # The gradients are large enough that a small number in the denominator, against 0 / 0, does not matter.
+    for shape, step_size, scale in ((1, 5, 6), .1, .5), ((3, 4, 4), .4, 50.):
         x, gradient = rng.random(shape).astype('f'), (scale * rng.standard_normal(shape)).astype('f')
         size = numpy.sqrt((gradient ** 2).mean())
         step = step_size * gradient / size
@@ -73,5 +74,6 @@ def check_evidence(evidence):
             (numpy.maximum(0, (weights * maps).mean(axis=0)), 'wanted the sum over the maps, not their mean.'),
             (numpy.maximum(0, (gradient.sum(axis=(1, 2), keepdims=True) * maps).sum(axis=0)),
              'that sums the gradient over the map; wanted its mean.'),
+            (numpy.maximum(0, total) / total.max(), 'do not scale it to 1: wanted the sum as it is.'),
             (numpy.maximum(0, weights * maps), 'the sum over the maps is missing.'),
             (numpy.maximum(0, maps.sum(axis=0)), 'the weights are missing.')])

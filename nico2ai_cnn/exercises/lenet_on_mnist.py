@@ -9,7 +9,7 @@ from nico2ai_cnn.exercises._says import Waiting, Wrong, call, expect_array, says
 @says
 def check_conv_parameters(conv_parameters):
     """Notebook 07: the number of parameters of a convolution layer."""
-    for case in (1, 6, 5), (6, 16, 5), (3, 8, 1), (96, 256, 3):
+    for case in (6, 16, 5), (1, 6, 5), (3, 8, 1), (96, 256, 3):
         in_channels, out_channels, ksize = case
         got = call(conv_parameters, *case)
         weights = in_channels * out_channels * ksize ** 2
@@ -38,7 +38,11 @@ def check_error_rates(error_rates):
         (1 - numpy.diag(confusion) / confusion.sum(axis=0),
          'summed over columns: that is the error among equal answers. Rows are the true digits.'),
         (1 - numpy.diag(confusion) / confusion.sum(),
-         'divided by all digits; divide by the digits of the row.')])
+         'divided by all digits; divide by the digits of the row.'),
+        (right * confusion.sum(axis=1) / confusion.sum(),
+         'divided by all digits; divide by the digits of the row.'),
+        (right * confusion.sum(axis=1), 'these are counts; divide by the digits of the row.'),
+        (100 * right, 'these are per cent; wanted shares, between 0 and 1.')])
 
 
 @says
@@ -58,6 +62,9 @@ def check_my_cnn(MyCNN):
         y = model(x)
     if y is None:
         raise Waiting
+    if not isinstance(y, chainer.Variable):
+        raise Wrong(f'forward returns {type(y).__name__}; wanted a Variable, as layers return it: '
+                    'without it no gradient comes back.')
     if y.shape != (4, 10):
         raise Wrong(f'for a batch of 4 it returns shape {y.shape}; wanted (4, 10), one logit a class.')
     if numpy.allclose(y.array.sum(axis=1), 1, atol=1e-4) and (y.array >= 0).all():
@@ -69,6 +76,10 @@ def check_my_cnn(MyCNN):
     n_params = model.count_params()
     if n_params == 0:
         raise Wrong('it has no parameters to train: create the layers inside "with self.init_scope():".')
+    inside = list(model.children())
+    for name, layer in vars(model).items():
+        if isinstance(layer, chainer.Link) and not any(layer is child for child in inside):
+            raise Wrong(f'{name} is created outside of "with self.init_scope():", so it would not be trained.')
     if n_params >= 266610:
         raise Wrong(f'it has {n_params:,} parameters; wanted fewer than the perceptron, 266,610.')
     model.cleargrads()

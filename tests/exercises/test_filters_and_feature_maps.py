@@ -27,6 +27,7 @@ def cam(weights=lambda g: g.mean((1, 2), keepdims=True), last=lambda y: np.maxim
 
 WRONG = [
     (exercises.check_strongest, strongest_of(np.abs), 'largest absolute value'),
+    (exercises.check_strongest, lambda h, c: np.unravel_index(h[c].argmax(), h[c].shape), r'it gives \(\d+, \d+, \d+\);'),
     (exercises.check_strongest, strongest_of(np.negative), 'absolute value, here also the smallest'),
     (exercises.check_strongest, over_all, 'largest of all maps'),
     (exercises.check_strongest, lambda h, channel: h[:, channel].argmax(), 'unravel_index'),
@@ -47,6 +48,7 @@ WRONG = [
     (exercises.check_evidence, cam(weights=lambda g: np.maximum(0, g.mean((1, 2), keepdims=True))), 'speak against'),
     (exercises.check_evidence, cam(total=lambda y: y.mean(0)), 'not their mean'),
     (exercises.check_evidence, cam(weights=lambda g: g.sum((1, 2), keepdims=True)), 'wanted its mean'),
+    (exercises.check_evidence, cam(last=lambda y: np.maximum(0, y) / y.max()), 'do not scale'),
     (exercises.check_evidence, cam(total=np.array), 'sum over the maps is missing'),
     (exercises.check_evidence, cam(weights=np.ones_like), 'weights are missing')]
 
@@ -54,6 +56,7 @@ RIGHT = [
     (exercises.check_strongest, lambda h, c: tuple(np.argwhere(h[:, c] == h[:, c].max())[0])),
     (exercises.check_strongest, lambda h, c: list(map(int, np.unravel_index(h[:, c].argmax(), h[:, c].shape)))),
     (exercises.check_ascend, lambda x, g, s: np.minimum(1, np.maximum(0, x + s * g / np.mean(g * g) ** 0.5))),
+    (exercises.check_ascend, step(size=lambda g: np.sqrt((g ** 2).mean()) + 1e-5)),
     (exercises.check_evidence, lambda m, g: np.einsum('d,dhw->hw', g.mean((1, 2)), m).clip(0))]
 
 

@@ -63,6 +63,8 @@ def test_minutes_agree():
         there = row.search((ROOT / 'notebooks/README.md').read_text(encoding='utf-8'))[1]
         row = re.compile(rf'\(notebooks/{re.escape(path.name)}\) \| ([\d.]+) \|')
         assert row.search((ROOT / 'README.md').read_text(encoding='utf-8'))[1] == there
+        time = re.search(r'\*\*Time\*\* about ([\d.]+) (second|minute)s? of computing', path.read_text(encoding='utf-8'))
+        assert abs(float(time[1]) / {'second': 60, 'minute': 1}[time[2]] - float(there)) <= 0.1, time[0]
 
 
 def test_make_badges_writes_a_new_address_everywhere(tmp_path):

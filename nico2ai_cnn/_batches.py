@@ -23,7 +23,7 @@ def take(data, positions):
 
 
 def beside(device, data):
-    """Returns the data set on the current device, where batches are then taken, if it fills at most half of what is free.
+    """Returns the data set on the current device, if it fills at most half of what is free.
 
     Only arrays can be moved so: what makes its examples one by one makes them in ordinary memory.
     """

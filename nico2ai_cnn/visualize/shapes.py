@@ -14,10 +14,10 @@ _SLANT = 0.35, 0.25     # how far one pixel of width goes to the right and up
 def show_shapes(summary, ax=None):
     """Draws what each layer puts out as a box: as high as the map, as deep as it is wide, as long as it has channels.
 
-    The side that runs to the back is the width. Boxes are to scale with each other; where there
-    are many channels, they are drawn shorter, by a factor that the picture names. What has no height and width, such as what ``L.Linear`` puts out, is a
-    column; columns have a scale of their own. Layers that keep shape and position of
-    everything, such as ReLU, are left out.
+    The side that runs to the back is the width. Boxes are to scale with each other; where there are many
+    channels, they are drawn shorter, by a factor that the picture names. What has no height and width, such as
+    what ``L.Linear`` puts out, is a column; columns have a scale of their own. Layers that keep shape and
+    position of everything, such as ReLU, are left out.
 
     Args:
         summary: What ``nico2ai_cnn.inspection.summary`` returned for a net of images.

@@ -9,6 +9,7 @@ many. ``scaling.md`` says what follows from it for more of them; its estimates a
 import json
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -88,7 +89,9 @@ def measure():
 
 
 def run(n_process):
-    mpiexec = pathlib.Path(sys.executable).with_name('mpiexec')
+    mpiexec = shutil.which('mpiexec', path=f'{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}')
+    if mpiexec is None:
+        sys.exit("there is no mpiexec; pip install 'nico2ai_cnn[distributed]' brings one, and mpi4py")
     environment = {**os.environ, 'NUMBA_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1'}
     return json.loads(subprocess.run(
         [mpiexec, '-n', str(n_process), sys.executable, '-m', 'benchmarks.scaling', 'measure'],

@@ -44,7 +44,7 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
             over the run; the optimizer has its own again afterwards.
         device: See :func:`choose_device`. A GPU gets data sets of two arrays once, if they fill at
             most half of what is free there. Each step then sends up the positions of its examples
-            and what was drawn for ``transform``, and takes back the loss, to see whether it is finite.
+            and what ``transform`` needs, and takes back the loss, to see whether it is finite.
         seed (int): Fixes the order of examples, Chainer's dropout and ``transform``.
         snapshot: Path of an ``.npz`` file, written after each epoch, that holds
             all that a later call needs to go on.

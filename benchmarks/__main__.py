@@ -203,7 +203,8 @@ def gpu(device='gpu'):
     rows = [(f'training step on a {device}', 'ours, ms', 'PyTorch, ms', 'ours / PyTorch')]
     for title, name in ('LeNet 20-50-500', 'wide'), ('small LeNet', 'small'), ('ResNet-20', 'resnet'):
         for batch_size in 128, 1024:
-            a, b = alternate(sides, 'network_step', name=name, batch_size=batch_size, device=device)
+            a, b = alternate(sides, 'network_step', name=name, batch_size=batch_size, device=device,
+                             at_least=.2)
             rows.append((f'{title}, batch {batch_size}', ms(a), ms(b), f'{ratio(a, b):.2f}'))
     results = [[side('train_to_99', seed=seed, device=device) for side in sides] for seed in range(5)]
     for side in sides:

@@ -34,8 +34,7 @@ def converter(data, n_class, share):
     return convert
 
 
-def finite_loss(classifier, x, t, updater, processes):
-    loss = classifier(x, t)
+def finite_loss(loss, updater, processes):
     value, = processes.mean(float(loss.array))      # so that all processes raise, if one must
     if not numpy.isfinite(value):
         raise FloatingPointError(

@@ -15,6 +15,7 @@ from nico2ai_cnn._interrupt import StopBetweenSteps
 from nico2ai_cnn._measuring import evaluate, predict  # NOQA: F401  (a part of what this module offers)
 from nico2ai_cnn._processes import Processes
 from nico2ai_cnn._progress import Progress
+from nico2ai_cnn.gpu import RecordedStep
 
 
 def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, optimizer=None,
@@ -106,6 +107,7 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
         else:
             optimizer.setup(classifier)
 
+        step = RecordedStep(classifier, classifier)
         order = numpy.random.RandomState(seed)
         iterator = chainer.iterators.SerialIterator(
             range(len(train)), batch_size, shuffle=None,
@@ -113,7 +115,7 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
         updater = training.updaters.StandardUpdater(
             iterator, optimizer, device=device, converter=convert,
             loss_func=lambda x, t: _fitting.finite_loss(
-                classifier, transform(x, updater.iteration), t, updater, processes))
+                step(transform(x, updater.iteration), t), updater, processes))
 
         def batch_of(n):
             x, t = convert(range(n), device)

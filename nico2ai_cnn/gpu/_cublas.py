@@ -1,0 +1,64 @@
+"""Matrix products by cuBLAS itself, for CuPy's way to it refuses to be recorded."""
+
+import ctypes
+import functools
+import os
+
+import numpy
+from chainer.backends import cuda
+
+_WORKSPACE = 32 * 2 ** 20   # bytes; what NVIDIA recommends for its newest, and a recording may not allocate
+_ONE, _ZERO = (ctypes.byref(ctypes.c_float(value)) for value in (1, 0))
+
+
+def multiply(a, b, out, transpose_a=False, transpose_b=False):
+    """Writes ``a[n] @ b[n]`` into ``out[n]``, for each n; one ``a`` or ``b`` may serve them all.
+
+    Args:
+        a, b, out: float32 arrays ``(N, rows, columns)`` on a GPU, of which each matrix is contiguous; N of a and
+            b may be 1.
+        transpose_a, transpose_b (bool): Whether a matrix counts as its transpose.
+    """
+    n, rows, columns = out.shape
+    inner = a.shape[1 if transpose_a else 2]
+    # cuBLAS counts columns first: to it each matrix is its transpose, and the product is out.T = b.T @ a.T.
+    sizes = int(transpose_b), int(transpose_a), columns, rows, inner
+    matrices = [(array.data.ptr, array.shape[2], 0 if len(array) < n else array.strides[0] // 4)
+                for array in (b, a, out)]
+    handle = cuda.cupy.cuda.get_cublas_handle()
+    library = _library()
+    if library is None:
+        one, zero = numpy.ones((), 'f'), numpy.zeros((), 'f')
+        cuda.cupy.cuda.cublas.sgemmStridedBatched(handle, *sizes, one.ctypes.data, *matrices[0], *matrices[1],
+                                                  zero.ctypes.data, *matrices[2], n)
+        return
+    _check(library.cublasSetStream_v2(handle, cuda.cupy.cuda.get_current_stream().ptr))
+    _check(library.cublasSetWorkspace_v2(handle, _workspace().ptr, _WORKSPACE))
+    _check(library.cublasSgemmStridedBatched(handle, *sizes, _ONE, *matrices[0], *matrices[1], _ZERO, *matrices[2], n))
+
+
+def _check(status):
+    if status:
+        raise RuntimeError(f'cuBLAS failed with status {status}')
+
+
+@functools.lru_cache(maxsize=None)
+def _library():
+    """Returns the library that CuPy has loaded, or None where it is not found."""
+    for name in 'libcublas.so.13', 'libcublas.so.12', 'libcublas.so.11':
+        try:
+            library = ctypes.CDLL(name, os.RTLD_NOLOAD | os.RTLD_NOW)
+            pointer, number, matrix = ctypes.c_void_p, ctypes.c_int, (ctypes.c_void_p, ctypes.c_int, ctypes.c_longlong)
+            library.cublasSetStream_v2.argtypes = pointer, pointer
+            library.cublasSetWorkspace_v2.argtypes = pointer, pointer, ctypes.c_size_t
+            library.cublasSgemmStridedBatched.argtypes = (
+                pointer, *[number] * 5, pointer, *matrix, *matrix, pointer, *matrix, number)
+            return library
+        except (OSError, AttributeError):   # not this one; or a system without RTLD_NOLOAD
+            continue
+    return None
+
+
+@cuda.memoize(for_each_device=True)
+def _workspace():
+    return cuda.cupy.cuda.Memory(_WORKSPACE)

@@ -1,0 +1,20 @@
+"""Which methods of Chainer the functions of this folder stand before, and why."""
+
+from chainer.functions.connection import convolution_2d, deconvolution_2d, linear
+from chainer.optimizers import adam
+
+from nico2ai_cnn.gpu import adam as adam_kernel, convolution, linear as linear_products
+
+PATCHES = [
+    # (class, its method, the function that goes first)
+    # Without cuDNN, Chainer copies the unrolled batch once more to multiply it, and leaves a transposed view.
+    (convolution_2d.Convolution2DFunction, 'forward_gpu', convolution.convolution_2d),
+    (convolution_2d.Convolution2DGradW, 'forward_gpu', convolution.convolution_2d_grad_w),
+    (deconvolution_2d.Deconvolution2DFunction, 'forward_gpu', convolution.deconvolution_2d),
+    # CuPy's products cannot be recorded.
+    (linear.LinearFunction, 'forward', linear_products.linear),
+    (linear.LinearGradData, 'forward', linear_products.linear_grad_data),
+    (linear.LinearGradWeight, 'forward', linear_products.linear_grad_weight),
+    # Chainer starts a kernel for each parameter, however small.
+    (adam.Adam, 'update', adam_kernel.update),
+]

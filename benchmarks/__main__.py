@@ -206,10 +206,10 @@ def gpu(device='gpu'):
             a, b = alternate(sides, 'network_step', name=name, batch_size=batch_size, device=device,
                              at_least=.2)
             rows.append((f'{title}, batch {batch_size}', ms(a), ms(b), f'{ratio(a, b):.2f}'))
+    table(f'Training steps, {ROUNDS} rounds', *rows)
     results = [[side('train_to_99', seed=seed, device=device) for side in sides] for seed in range(5)]
     for side in sides:
         side.close()
-    table(f'Training steps, {ROUNDS} rounds', *rows)
     table('Time to 99%', (f'small LeNet to 99% on a {device}, 5 seeds', 'seconds, median', 'test accuracy, %'),
           *((title, f'{statistics.median(s for s, _ in runs):.1f}', ', '.join(f'{100 * a:.2f}' for _, a in runs))
             for title, runs in zip(('ours', 'PyTorch'), zip(*results))))

@@ -19,7 +19,8 @@ def take(data, positions):
     parts = arrays_in(data)
     if parts is None:
         return concat_examples([data[position] for position in positions])
-    return tuple(part[cuda.get_array_module(part).asarray(positions)] for part in parts)    # no object per example
+    positions = cuda.get_array_module(*parts).asarray(positions)    # once: on a GPU they are sent there
+    return tuple(part[positions] for part in parts)     # no object per example
 
 
 def beside(device, data):

@@ -45,7 +45,9 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
             over the run; the optimizer has its own again afterwards.
         device: See :func:`choose_device`. A GPU gets data sets of two arrays once, if they fill at
             most half of what is free there. Each step then sends up the positions of its examples
-            and what ``transform`` needs, and takes back the loss, to see whether it is finite.
+            and what ``transform`` needs, and takes back the loss, to see whether it is finite. Steps
+            are repeated from a recording (:class:`nico2ai_cnn.gpu.RecordedStep`) where that is
+            true to them; where not, Adam sends up where the gradients lie, too.
         seed (int): Fixes the order of examples, Chainer's dropout and ``transform``.
         snapshot: Path of an ``.npz`` file, written after each epoch, that holds
             all that a later call needs to go on.
@@ -157,6 +159,7 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
             if stop.asked and snapshot is not None and first:
                 _snapshot.save(snapshot, trainer)
         finally:
+            step.forget()
             processes.part(optimizer)
             if decay:
                 setattr(optimizer, step_size, initial_step_size)

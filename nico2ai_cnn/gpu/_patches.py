@@ -1,9 +1,11 @@
 """Which methods of Chainer the functions of this folder stand before, and why."""
 
 from chainer.functions.connection import convolution_2d, deconvolution_2d, linear
+from chainer.functions.math import sum as sum_
+from chainer.functions.normalization import batch_normalization
 from chainer.optimizers import adam
 
-from nico2ai_cnn.gpu import adam as adam_kernel, convolution, linear as linear_products
+from nico2ai_cnn.gpu import adam as adam_kernel, channel_sums, convolution, linear as linear_products
 
 PATCHES = [
     # (class, its method, the function that goes first)
@@ -15,6 +17,11 @@ PATCHES = [
     (linear.LinearFunction, 'forward', linear_products.linear),
     (linear.LinearGradData, 'forward', linear_products.linear_grad_data),
     (linear.LinearGradWeight, 'forward', linear_products.linear_grad_weight),
+    # CuPy sums up each channel on a processor of its own, and leaves the others idle.
+    (batch_normalization.GeneralBatchNormalizationImpl, 'get_mean_and_var', channel_sums.mean_and_variance),
+    (batch_normalization.GeneralBatchNormalizationImpl, 'get_ggamma_and_gbeta',
+     channel_sums.beta_and_gamma_gradients),
+    (sum_.Sum, 'forward', channel_sums.sum_),
     # Chainer starts a kernel for each parameter, however small.
     (adam.Adam, 'update', adam_kernel.update),
 ]

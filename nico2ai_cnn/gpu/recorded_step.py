@@ -51,22 +51,29 @@ class RecordedStep:
             return self._as_usual(arrays, 'Chainer is in debug mode, or a function hook looks on')
         key = chainer.config.train, *((array.shape, array.dtype) for array in arrays)
         known = self._known.setdefault(key, _Known())
-        if known.recording is not None and known.recording.holds():
+        if known.recording is not None and not known.recording.holds():
+            known.recording, known.alike = None, 0
+        elif known.recording is None and known.alike >= _ALIKE:
+            known.recording, known.refused = _record(self._loss_func, self._link, arrays)
+            known.alike = 0
+        if known.recording is not None:
             self.why_as_usual = None
             return known.recording.replay(arrays)
         if known.refused:
             return self._as_usual(arrays, known.refused)
-        known.recording, before = None, _generators()
+        before = _generators()
         loss = self._as_usual(arrays, f'it is recorded after {_ALIKE} that are alike')
         if _generators() != before:
             known.refused = 'it draws random numbers'
-            return loss
-        graph = _graph(loss)
-        known.alike = known.alike + 1 if graph == known.graph else 1
-        known.graph = graph
-        if known.alike >= _ALIKE:
-            known.recording, known.refused = _record(self._loss_func, self._link, arrays)
+        else:
+            graph = _graph(loss)
+            known.alike = known.alike + 1 if graph == known.graph else 1
+            known.graph = graph
         return loss
+
+    def forget(self):
+        """Drops the recordings, and gives their memory back."""
+        self._known.clear()
 
     def _as_usual(self, arrays, why):
         self.why_as_usual = why
@@ -86,12 +93,15 @@ class _Recording:
         inputs: Arrays that they read.
         values: Array of the loss and of what is reported, which they write; ``names`` are the latter's.
         gradients: Pairs of a parameter and the array that they write its gradient into.
-        kept: What must live as long.
+        pool (cupy.cuda.MemoryPool): Where everything between lies, for which nobody else may ask.
     """
 
-    def __init__(self, graph, inputs, values, names, gradients, kept):
-        self._graph, self._inputs, self._values, self._names, self._kept = graph, inputs, values, names, kept
+    def __init__(self, graph, inputs, values, names, gradients, pool):
+        self._graph, self._inputs, self._values, self._names, self._pool = graph, inputs, values, names, pool
         self._gradients = [(param, param.array, gradient) for param, gradient in gradients]
+
+    def __del__(self):
+        self._pool.free_all_blocks()
 
     def holds(self):
         """Returns whether the parameters are where they were."""
@@ -102,9 +112,9 @@ class _Recording:
             place[...] = array
         self._graph.launch()
         self.array, *values = self._values.get()
-        chainer_reporter = _reporter()
-        if chainer_reporter is not None:
-            chainer_reporter.observation.update(zip(self._names, values))
+        reporter = _reporter()
+        if reporter is not None:
+            reporter.observation.update(zip(self._names, values))
         return self
 
     def backward(self, loss_scale=None):
@@ -135,7 +145,7 @@ def _graph(loss):
 def _record(loss_func, link, arrays):
     """Returns a recording and None; or None and why what it repeats is not what the step does."""
     cupy = cuda.cupy
-    pool, stream = cupy.cuda.MemoryPool(), cupy.cuda.Stream(non_blocking=True)
+    pool, stream = _new_pool(), cupy.cuda.Stream(non_blocking=True)
     persistent = [(array, array.copy()) for array in _persistent(link)]
     gradients = [(param, param.grad) for param in link.params()]
     cupy.cuda.get_current_stream().synchronize()
@@ -143,7 +153,8 @@ def _record(loss_func, link, arrays):
         with cupy.cuda.using_allocator(pool.malloc), stream:
             inputs = [array.copy() for array in arrays]
             # Compiles what is new, and leaves the pool with all the memory that the recorded step will ask for.
-            expected = [cuda.to_cpu(array) for array in _run(loss_func, link, inputs)[0]]
+            with _observing({}):
+                expected = [cuda.to_cpu(array) for array in _run(loss_func, link, inputs)[0]]
             observation = {}
             stream.begin_capture()
             try:
@@ -158,7 +169,7 @@ def _record(loss_func, link, arrays):
             stream.synchronize()
             if not all(_is_close(cuda.to_cpu(array), wanted) for array, wanted in zip(results, expected)):
                 return None, 'it comes out differently when it is repeated'
-            return _Recording(graph, inputs, values, list(observation), recorded, (pool, stream, results)), None
+            return _Recording(graph, inputs, values, list(observation), recorded, pool), None
     except (RuntimeError, MemoryError, TypeError, ValueError) as error:     # CuPy's are RuntimeErrors
         while error.__context__ is not None:    # what came first; an interrupted recording fails once more
             error = error.__context__
@@ -171,6 +182,15 @@ def _record(loss_func, link, arrays):
             param.cleargrad()
             if gradient is not None:
                 param.grad = gradient
+
+
+_pools = []     # CuPy frees a pool's memory together with the pool, even under arrays that somebody still has
+
+
+def _new_pool():
+    _pools[:] = [pool for pool in _pools if pool.used_bytes()]
+    _pools.append(cuda.cupy.cuda.MemoryPool())
+    return _pools[-1]
 
 
 def _persistent(link):

@@ -45,7 +45,8 @@ def test_on_a_cpu_a_step_runs_as_usual(digits):
 @pytest.mark.parametrize('in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias', [
     (3, 5, 9, 3, 1, 1, 1, 1, True), (1, 20, 28, 5, 1, 0, 1, 1, True), (20, 50, 12, 5, 1, 0, 1, 1, True),
     (4, 6, 10, 3, 2, 0, 2, 1, True), (4, 6, 7, 1, 1, 0, 1, 1, False), (4, 6, 7, 1, 2, 0, 2, 1, True),
-    (2, 8, 11, (3, 2), (2, 1), (1, 2), 1, 2, True), (4, 50, 5, 5, 1, 0, 1, 1, False), (64, 64, 4, 3, 1, 1, 1, 1, False)])
+    (2, 8, 11, (3, 2), (2, 1), (1, 2), 1, 2, True), (4, 50, 5, 5, 1, 0, 1, 1, False),
+    (64, 64, 4, 3, 1, 1, 1, 1, False)])
 def test_convolution(in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias):
     rng = np.random.RandomState(0)
     x = rng.randn(6, in_channels, size, size + 1).astype('f')
@@ -79,6 +80,29 @@ def test_convolution_of_a_view_and_second_derivatives():
         results.append([to_cpu(variable.grad) for variable in (x, W)])
     for on_cpu, ours in zip(*results):
         np.testing.assert_allclose(ours, on_cpu, atol=1e-3 * abs(on_cpu).max())
+
+
+@on_gpu
+@pytest.mark.parametrize('shape', [(3, 2, 5, 7), (128, 16, 14, 14), (1024, 64, 4, 4), (9, 1, 28, 28)])
+def test_sums_per_channel(shape):
+    rng = np.random.RandomState(0)
+    arrays = rng.randn(*shape).astype('f'), rng.randn(*shape).astype('f')
+    results = []
+    for device, switch in ('@numpy', 'auto'), ('@cupy:0', 'never'), ('@cupy:0', 'auto'):
+        x, gy = chainer.get_device(device).send(arrays)
+        normalize, x = L.BatchNormalization(shape[1]), chainer.Variable(x)
+        normalize.to_device(device)
+        normalize.cleargrads()
+        with chainer.using_config('use_fast_gpu', switch):
+            y = normalize(x)
+            y.grad = gy
+            y.backward()
+            total = F.sum(x, axis=(0, 2, 3))
+        results.append([to_cpu(array) for array in (
+            y.array, x.grad, normalize.gamma.grad, normalize.beta.grad, normalize.avg_mean, normalize.avg_var, total.array)])
+    for on_cpu, stock, ours in zip(*results):
+        np.testing.assert_allclose(stock, on_cpu, rtol=1e-3, atol=2e-3)
+        np.testing.assert_allclose(ours, on_cpu, rtol=1e-3, atol=2e-3)
 
 
 @on_gpu
@@ -130,7 +154,8 @@ class Twelve:
                 loss.backward()
                 optimizer.update()
                 self.losses.append(float(loss.array))
-                self.reports.append({name: float(getattr(value, 'array', value)) for name, value in observation.items()})
+                self.reports.append({name: float(getattr(value, 'array', value))
+                                     for name, value in observation.items()})
                 self.kinds.append('as usual' if isinstance(loss, chainer.Variable) else 'recorded')
 
 

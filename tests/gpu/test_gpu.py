@@ -99,7 +99,8 @@ def test_sums_per_channel(shape):
             y.backward()
             total = F.sum(x, axis=(0, 2, 3))
         results.append([to_cpu(array) for array in (
-            y.array, x.grad, normalize.gamma.grad, normalize.beta.grad, normalize.avg_mean, normalize.avg_var, total.array)])
+            y.array, x.grad, normalize.gamma.grad, normalize.beta.grad, normalize.avg_mean, normalize.avg_var,
+            total.array)])
     for on_cpu, stock, ours in zip(*results):
         np.testing.assert_allclose(stock, on_cpu, rtol=1e-3, atol=2e-3)
         np.testing.assert_allclose(ours, on_cpu, rtol=1e-3, atol=2e-3)

@@ -1,6 +1,7 @@
 """A training step that the GPU repeats on its own."""
 
 import contextlib
+import itertools
 import random
 
 import chainer
@@ -93,19 +94,20 @@ class _Recording:
         inputs: Arrays that they read.
         values: Array of the loss and of what is reported, which they write; ``names`` are the latter's.
         gradients: Pairs of a parameter and the array that they write its gradient into.
+        link (chainer.Link): Whose parameters and persistent arrays they use.
         pool (cupy.cuda.MemoryPool): Where everything between lies, for which nobody else may ask.
     """
 
-    def __init__(self, graph, inputs, values, names, gradients, pool):
+    def __init__(self, graph, inputs, values, names, gradients, link, pool):
         self._graph, self._inputs, self._values, self._names, self._pool = graph, inputs, values, names, pool
-        self._gradients = [(param, param.array, gradient) for param, gradient in gradients]
+        self._gradients, self._link, self._arrays = gradients, link, list(_arrays(link))
 
     def __del__(self):
         self._pool.free_all_blocks()
 
     def holds(self):
-        """Returns whether the parameters are where they were."""
-        return all(param.array is array for param, array, _ in self._gradients)
+        """Returns whether the link's arrays are where they were."""
+        return all(now is then for now, then in itertools.zip_longest(_arrays(self._link), self._arrays))
 
     def replay(self, arrays):
         for place, array in zip(self._inputs, arrays):
@@ -119,7 +121,7 @@ class _Recording:
 
     def backward(self, loss_scale=None):
         """Gives the parameters their gradients, which are there already."""
-        for param, _, gradient in self._gradients:
+        for param, gradient in self._gradients:
             param.grad = gradient
 
 
@@ -169,7 +171,7 @@ def _record(loss_func, link, arrays):
             stream.synchronize()
             if not all(_is_close(cuda.to_cpu(array), wanted) for array, wanted in zip(results, expected)):
                 return None, 'it comes out differently when it is repeated'
-            return _Recording(graph, inputs, values, list(observation), recorded, pool), None
+            return _Recording(graph, inputs, values, list(observation), recorded, link, pool), None
     except (RuntimeError, MemoryError, TypeError, ValueError) as error:     # CuPy's are RuntimeErrors
         while error.__context__ is not None:    # what came first; an interrupted recording fails once more
             error = error.__context__
@@ -191,6 +193,12 @@ def _new_pool():
     _pools[:] = [pool for pool in _pools if pool.used_bytes()]
     _pools.append(cuda.cupy.cuda.MemoryPool())
     return _pools[-1]
+
+
+def _arrays(link):
+    for param in link.params():
+        yield param.array
+    yield from _persistent(link)
 
 
 def _persistent(link):

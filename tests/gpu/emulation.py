@@ -90,6 +90,19 @@ class Kernel:
 
 
 @functools.lru_cache(maxsize=None)
+def why_not():
+    """Returns why no kernel can be built here, or None."""
+    try:
+        subprocess.run(['g++', '-std=c++20', '-fsyntax-only', '-x', 'c++', '-'], input=b'#include <barrier>\n',
+                       capture_output=True, check=True)
+    except FileNotFoundError:
+        return 'there is no g++ to build the kernels'
+    except subprocess.CalledProcessError:
+        return 'g++ is too old to build the kernels: it lacks the barriers of C++20'
+    return None
+
+
+@functools.lru_cache(maxsize=None)
 def _built(code, name):
     parameters = re.search(rf'{name}\(([^)]*)\)', code).group(1)
     shares = str(int('__shared__' in code))

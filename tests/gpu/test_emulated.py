@@ -1,7 +1,6 @@
 """What runs on a GPU, as far as that can be tried without one."""
 
 import random
-import shutil
 import types
 
 import chainer
@@ -18,7 +17,7 @@ from tests.gpu import emulation
 
 pytestmark = [
     pytest.mark.skipif(chainer.backends.cuda.available, reason='CuPy is here: see test_gpu.py'),
-    pytest.mark.skipif(not shutil.which('g++'), reason='no g++ to build the kernels')]
+    pytest.mark.skipif(bool(emulation.why_not()), reason=str(emulation.why_not()))]
 
 
 @pytest.fixture(autouse=True)
@@ -216,13 +215,17 @@ def test_what_comes_out_differently_is_not_recorded():
     assert steps(softmax_of(link, change), link)[1] == AT_FIRST + ['it comes out differently when it is repeated'] * 3
 
 
-def test_parameters_that_moved_and_recordings_that_are_forgotten():
+@pytest.mark.parametrize('which', ['parameter', 'persistent'])
+def test_arrays_that_moved_and_recordings_that_are_forgotten(which):
     link = L.Linear(784, 10)
+    link.add_persistent('shift', emulation.array(np.ones(10, 'f')))
 
     def move(i):
-        if i == 5:
+        if i == 5 and which == 'parameter':
             link.W.array = link.W.array.copy()
-    step, why = steps(softmax_of(link), link, n=10, before=move)
+        elif i == 5:
+            link.shift = link.shift.copy()
+    step, why = steps(softmax_of(link, lambda y: y + link.shift), link, n=10, before=move)
     assert why == AT_FIRST + [None] * 2 + AT_FIRST + [None] * 2
     step.forget()
     x, t = emulation.array(np.zeros((6, 784), 'f')), emulation.array(np.zeros(6, 'i'))

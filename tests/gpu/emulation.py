@@ -16,6 +16,7 @@ import types
 
 import numpy as np
 
+_FOLDER = tempfile.TemporaryDirectory()
 _HARNESS = r'''
 #include <barrier>
 #include <cmath>
@@ -109,7 +110,7 @@ def _built(code, name):
     arguments = ', '.join(re.split(r'[ *]', parameter)[-1] for parameter in parameters.split(','))
     source = _HARNESS.replace('KERNEL', code).replace('PARAMETERS', parameters).replace('NAME', name).replace(
         'SHARES', shares).replace('ARGUMENTS', arguments)
-    file = pathlib.Path(tempfile.mkdtemp()) / f'{name}-{hashlib.sha1(source.encode()).hexdigest()}.cpp'
+    file = pathlib.Path(_FOLDER.name) / f'{name}-{hashlib.sha1(source.encode()).hexdigest()}.cpp'
     file.write_text(source)
     subprocess.run(['g++', '-std=c++20', '-O1', '-shared', '-fPIC', '-pthread', '-o', file.with_suffix('.so'), file],
                    check=True)

@@ -120,9 +120,9 @@ class _Recording:
         return self
 
     def backward(self, loss_scale=None):
-        """Gives the parameters their gradients, which are there already."""
+        """Gives the parameters their gradients, which are there already, and not scaled."""
         for param, gradient in self._gradients:
-            param.grad = gradient
+            param.grad, param._loss_scale = gradient, None
 
 
 def _generators():

@@ -246,3 +246,20 @@ def test_shapes_and_modes_have_recordings_of_their_own():
     with chainer.using_config('use_fast_gpu', 'never'):
         step(emulation.array(np.ones((6, 784), 'f')), emulation.array(np.zeros(6, 'i')))
     assert 'never' in step.why_as_usual
+
+
+def test_a_loss_scale_is_neither_multiplied_nor_divided_by():
+    found = []
+    for switch in 'never', 'auto':
+        link = L.Linear(784, 10, initialW=chainer.initializers.Uniform(0.1, rng=np.random.RandomState(0)))
+        optimizer = chainer.optimizers.SGD(0.1).setup(link)
+        optimizer.set_loss_scale(8.)
+        step = gpu.RecordedStep(softmax_of(link), link)
+        with chainer.using_config('use_fast_gpu', switch):
+            for _ in range(3):
+                optimizer.update(step, emulation.array(np.ones((6, 784), 'f')), emulation.array(np.zeros(6, 'i')))
+            before = np.array(link.b.array)
+            optimizer.update(step, emulation.array(np.ones((6, 784), 'f')), emulation.array(np.zeros(6, 'i')))
+        found.append(np.array(link.b.array) - before)
+    assert step.why_as_usual is None
+    np.testing.assert_allclose(found[1], found[0], rtol=0.5)    # what is repeated here is the step before

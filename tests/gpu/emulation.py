@@ -167,6 +167,6 @@ def cuda():
         MemoryPool=MemoryPool, Stream=Stream, get_current_stream=Stream,
         using_allocator=lambda malloc: contextlib.nullcontext())
     cupy = types.SimpleNamespace(
-        RawKernel=Kernel, cuda=runtime, **{name: _arrays_from(getattr(np, name)) for name in (
-            'asarray', 'ascontiguousarray', 'concatenate', 'empty')})
+        RawKernel=Kernel, cuda=runtime, get_default_memory_pool=MemoryPool, **{
+            name: _arrays_from(getattr(np, name)) for name in ('asarray', 'ascontiguousarray', 'concatenate', 'empty')})
     return types.SimpleNamespace(cupy=cupy, ndarray=Array, to_cpu=np.array)

@@ -12,7 +12,7 @@ from chainer.functions.connection import convolution_2d, deconvolution_2d
 from chainer.utils.conv import col2im_cpu
 
 from nico2ai_cnn import gpu, links
-from nico2ai_cnn.gpu import adam, channel_sums, convolution, linear as linear_products, recorded_step
+from nico2ai_cnn.gpu import _recording, adam, channel_sums, convolution, linear as linear_products, recorded_step
 from tests.gpu import emulation
 
 pytestmark = [
@@ -23,7 +23,7 @@ pytestmark = [
 @pytest.fixture(autouse=True)
 def emulated(monkeypatch):
     cuda = emulation.cuda()
-    for module in adam, channel_sums, convolution, linear_products, recorded_step:
+    for module in _recording, adam, channel_sums, convolution, linear_products, recorded_step:
         monkeypatch.setattr(module, 'cuda', cuda)
     for module in convolution, linear_products:
         monkeypatch.setattr(module, 'multiply', emulation.multiply)

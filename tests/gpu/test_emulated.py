@@ -198,10 +198,13 @@ def test_what_changes_is_not_recorded():
 def test_what_cannot_be_captured_is_not_recorded(monkeypatch):
     def fails(self):
         raise RuntimeError('the current stream is capturing, so D2H transfers are disallowed')
+    freed = []
     monkeypatch.setattr(emulation.Stream, 'begin_capture', fails)
+    monkeypatch.setattr(emulation.MemoryPool, 'free_all_blocks', lambda pool: freed.append(pool))
     link = L.Linear(784, 10)
     assert steps(softmax_of(link), link)[1] == AT_FIRST + [
         'RuntimeError: the current stream is capturing, so D2H transfers are disallowed'] * 3
+    assert len(freed) == 2      # of steps as usual before, and what the refused recording had asked for
 
 
 def test_what_comes_out_differently_is_not_recorded():

@@ -26,7 +26,7 @@ def convolution_2d(node, inputs):
     y = cuda.cupy.empty((len(x), len(W), out_h * out_w), 'f')
     for g in range(node.groups):
         multiply(_part(W, g, node.groups).reshape(len(W) // node.groups, -1)[None],
-                  _part(col, g, node.groups, 1), _part(y, g, node.groups, 1))
+                 _part(col, g, node.groups, 1), _part(y, g, node.groups, 1))
     y = y.reshape(len(x), len(W), out_h, out_w)
     if b:
         y += b[0][:, None, None]
@@ -63,7 +63,7 @@ def deconvolution_2d(node, inputs):
     x = x.reshape(n, in_channels, h * w)
     for g in range(node.groups):
         multiply(_part(W, g, node.groups).reshape(in_channels // node.groups, -1)[None],
-                  _part(x, g, node.groups, 1), _part(col, g, node.groups, 1), transpose_a=True)
+                 _part(x, g, node.groups, 1), _part(col, g, node.groups, 1), transpose_a=True)
     if _is_pointwise((kh, kw), node):
         y = col.reshape(n, out_channels, h, w)
     else:

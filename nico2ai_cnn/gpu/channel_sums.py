@@ -7,6 +7,8 @@ Here up to 64 blocks share a channel, and their partial sums are summed in a sec
 import numpy
 from chainer.backends import cuda
 
+from nico2ai_cnn.gpu import _arrays
+
 _THREADS = 256
 _BLOCKS = 64        # per channel, at most
 _PER_THREAD = 8     # numbers, at least, before a channel gets another block
@@ -36,7 +38,7 @@ def sum_(node, inputs):
 
 
 def _apply(x, axis):
-    return (type(x) is cuda.ndarray and x.dtype == numpy.float32 and x.ndim > 2 and 0 < x.size < 2 ** 31
+    return (_arrays.apply(x) and x.ndim > 2 and x.size < 2 ** 31
             and axis is not None and tuple(axis) == (0, *range(2, x.ndim)))
 
 

@@ -11,6 +11,7 @@ import numpy
 from chainer.backends import cuda
 from chainer.utils.conv import col2im_gpu, get_conv_outsize
 
+from nico2ai_cnn.gpu import _arrays
 from nico2ai_cnn.gpu._cublas import multiply
 
 _THREADS = 128
@@ -75,7 +76,7 @@ def deconvolution_2d(node, inputs):
 
 
 def _apply(node, *arrays):
-    return (all(type(array) is cuda.ndarray and array.dtype == numpy.float32 and array.size for array in arrays)
+    return (_arrays.apply(*arrays)
             and not chainer.should_use_cudnn('>=auto') and all(layout is None for layout in node.input_layouts))
 
 

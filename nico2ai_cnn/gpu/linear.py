@@ -3,6 +3,7 @@
 import numpy
 from chainer.backends import cuda
 
+from nico2ai_cnn.gpu import _arrays
 from nico2ai_cnn.gpu._cublas import multiply
 
 
@@ -37,8 +38,7 @@ def linear_grad_weight(node, inputs):
 
 
 def _apply(x, W, *b):
-    return (all(type(array) is cuda.ndarray and array.dtype == numpy.float32 and array.size for array in (x, W, *b))
-            and x.ndim == W.ndim == 2)
+    return _arrays.apply(x, W, *b) and x.ndim == W.ndim == 2
 
 
 def _product(a, b, shape, **transposed):

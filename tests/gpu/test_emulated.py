@@ -12,7 +12,8 @@ from chainer.functions.connection import convolution_2d, deconvolution_2d
 from chainer.utils.conv import col2im_cpu
 
 from nico2ai_cnn import gpu, links
-from nico2ai_cnn.gpu import _recording, adam, channel_sums, convolution, linear as linear_products, recorded_step
+from nico2ai_cnn.gpu import _arrays, _recording, adam, channel_sums, convolution, recorded_step
+from nico2ai_cnn.gpu import linear as linear_products
 from tests.gpu import emulation
 
 pytestmark = [
@@ -23,7 +24,7 @@ pytestmark = [
 @pytest.fixture(autouse=True)
 def emulated(monkeypatch):
     cuda = emulation.cuda()
-    for module in _recording, adam, channel_sums, convolution, linear_products, recorded_step:
+    for module in _arrays, _recording, adam, channel_sums, convolution, linear_products, recorded_step:
         monkeypatch.setattr(module, 'cuda', cuda)
     for module in convolution, linear_products:
         monkeypatch.setattr(module, 'multiply', emulation.multiply)

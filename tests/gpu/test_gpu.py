@@ -136,9 +136,9 @@ def test_adam(change, digits):
 class Twelve:
     """Twelve steps of a model, recorded or not."""
 
-    def __init__(self, make, digits, switch, loss_of=F.softmax_cross_entropy, sizes=(40,) * 12):
+    def __init__(self, make, digits, switch, sizes=(40,) * 12):
         x, t = digits[0]
-        self.model = L.Classifier(make(), loss_of)
+        self.model = L.Classifier(make())
         self.model.to_device('@cupy:0')
         self.step = gpu.RecordedStep(self.model, self.model)
         optimizer = chainer.optimizers.MomentumSGD(0.01).setup(self.model)

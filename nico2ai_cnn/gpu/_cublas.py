@@ -15,7 +15,7 @@ def multiply(a, b, out, transpose_a=False, transpose_b=False):
     """Writes ``a[n] @ b[n]`` into ``out[n]``, for each n; one ``a`` or ``b`` may serve them all.
 
     Args:
-        a, b, out: float32 arrays ``(N, rows, columns)`` on a GPU, of which each matrix is contiguous; N of a and
+        a, b, out: float32 arrays ``(N, rows, columns)`` on a GPU, of which each row is contiguous; N of a and
             b may be 1.
         transpose_a, transpose_b (bool): Whether a matrix counts as its transpose.
     """
@@ -23,8 +23,8 @@ def multiply(a, b, out, transpose_a=False, transpose_b=False):
     inner = a.shape[1 if transpose_a else 2]
     # cuBLAS counts columns first: to it each matrix is its transpose, and the product is out.T = b.T @ a.T.
     sizes = int(transpose_b), int(transpose_a), columns, rows, inner
-    matrices = [(array.data.ptr, array.shape[2], 0 if len(array) < n else array.strides[0] // 4)
-                for array in (b, a, out)]
+    matrices = [(array.data.ptr, max(array.strides[1] // 4, array.shape[2]),
+                 0 if len(array) < n else array.strides[0] // 4) for array in (b, a, out)]
     handle = cuda.cupy.cuda.get_cublas_handle()
     library = _library()
     if library is None:

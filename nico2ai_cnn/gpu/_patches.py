@@ -1,11 +1,12 @@
 """Which methods of Chainer the functions of this folder stand before, and why."""
 
-from chainer.functions.connection import convolution_2d, deconvolution_2d, linear
+from chainer.functions.connection import convolution_2d, deconvolution_2d, linear, local_convolution_2d
 from chainer.functions.math import sum as sum_
 from chainer.functions.normalization import batch_normalization
 from chainer.optimizers import adam
 
-from nico2ai_cnn.gpu import adam as adam_kernel, channel_sums, convolution, linear as linear_products
+from nico2ai_cnn.gpu import adam as adam_kernel, channel_sums, convolution
+from nico2ai_cnn.gpu import linear as linear_products, local_convolution
 
 PATCHES = [
     # (class, its method, the function that goes first)
@@ -13,6 +14,10 @@ PATCHES = [
     (convolution_2d.Convolution2DFunction, 'forward_gpu', convolution.convolution_2d),
     (convolution_2d.Convolution2DGradW, 'forward_gpu', convolution.convolution_2d_grad_w),
     (deconvolution_2d.Deconvolution2DFunction, 'forward_gpu', convolution.deconvolution_2d),
+    # Chainer loops over output positions in Python, and starts several kernels for each.
+    (local_convolution_2d.LocalConvolution2DFunction, 'forward', local_convolution.local_convolution_2d),
+    (local_convolution_2d.LocalConvolution2DFunction, 'backward',
+     local_convolution.local_convolution_2d_backward),
     # CuPy's products cannot be recorded.
     (linear.LinearFunction, 'forward', linear_products.linear),
     (linear.LinearGradData, 'forward', linear_products.linear_grad_data),

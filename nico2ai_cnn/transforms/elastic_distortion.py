@@ -4,6 +4,7 @@ P. Y. Simard, D. Steinkraus, J. C. Platt: Best practices for convolutional neura
 to visual document analysis. ICDAR 2003.
 """
 
+import functools
 import math
 
 import numpy
@@ -102,12 +103,21 @@ def _random_offsets(shape, alpha, taps, rng, xp):
 
 def smooth_by_products(noise, alpha, taps, xp):
     """Smooths by products with matrices of shifted taps, which suits a GPU."""
-    bands = []
-    for side in noise.shape[2:]:
-        place = numpy.arange(side)[:, None] - numpy.arange(side) + len(taps) // 2
-        band = numpy.where((place >= 0) & (place < len(taps)), taps[place.clip(0, len(taps) - 1)], 0)
-        bands.append(xp.asarray(band.astype('f')))
-    return alpha * (bands[0] @ noise @ bands[1].T)
+    device = 'cpu' if xp is numpy else int(noise.device)
+    rows, columns = (_band(side, tuple(taps), device) for side in noise.shape[2:])
+    return alpha * (rows @ noise @ columns.T)
+
+
+@functools.lru_cache(maxsize=8)
+def _band(side, taps, device):
+    """Returns a matrix of shifted taps; kept, so that it goes up to a GPU once."""
+    place = numpy.arange(side)[:, None] - numpy.arange(side) + len(taps) // 2
+    inside = (place >= 0) & (place < len(taps))
+    band = numpy.where(inside, numpy.take(numpy.array(taps, 'f'), place, mode='clip'), numpy.float32(0))
+    if device == 'cpu':
+        return band
+    with cuda.cupy.cuda.Device(device):
+        return cuda.cupy.asarray(band)
 
 
 def _move(batch, offsets, matrix, fill, edge):

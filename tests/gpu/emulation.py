@@ -117,11 +117,30 @@ def _built(code, name):
     return ctypes.CDLL(str(file.with_suffix('.so'))).launch
 
 
-def multiply(a, b, out, transpose_a=False, transpose_b=False):
-    """What stands for cuBLAS, and insists as it does on matrices without gaps."""
-    for matrices in a, b, out:
-        assert matrices.dtype == np.float32 and matrices[0].flags.c_contiguous
-    out[...] = np.matmul(a.swapaxes(1, 2) if transpose_a else a, b.swapaxes(1, 2) if transpose_b else b)
+class CuBLAS:
+    """What stands for the library: matrices are pointers, and each column follows the one before it."""
+
+    def cublasSetStream_v2(self, handle, stream):
+        return 0
+
+    def cublasSetWorkspace_v2(self, handle, pointer, size):
+        return 0
+
+    def cublasSgemmStridedBatched(self, handle, transpose_a, transpose_b, m, n, k, one, *rest):
+        a, b, out = rest[:3], rest[3:6], rest[7:10]
+        count = rest[10]
+        product = np.matmul(_matrices(*a, m, k, transpose_a, count), _matrices(*b, k, n, transpose_b, count))
+        _matrices(*out, m, n, False, count)[...] = product
+        return 0
+
+
+def _matrices(pointer, leading, stride, rows, columns, transpose, count):
+    if transpose:
+        return _matrices(pointer, leading, stride, columns, rows, False, count).swapaxes(1, 2)
+    assert leading >= rows
+    size = (count - 1) * stride + (columns - 1) * leading + rows
+    numbers = np.ctypeslib.as_array(ctypes.cast(pointer, ctypes.POINTER(ctypes.c_float)), (size,))
+    return np.lib.stride_tricks.as_strided(numbers, (count, rows, columns), (4 * stride, 4, 4 * leading))
 
 
 class Stream:
@@ -135,6 +154,8 @@ class Stream:
 
     def __exit__(self, *exception):
         pass
+
+    ptr = 0
 
     def synchronize(self):
         pass
@@ -161,12 +182,17 @@ def _arrays_from(function):
     return lambda *args, **kwargs: function(*args, **kwargs).view(Array)
 
 
+def _as_strided(x, shape, strides):
+    return np.lib.stride_tricks.as_strided(x, shape, strides).view(Array)
+
+
 def cuda():
     """Returns what stands for ``chainer.backends.cuda``."""
     runtime = types.SimpleNamespace(
-        MemoryPool=MemoryPool, Stream=Stream, get_current_stream=Stream,
+        get_cublas_handle=lambda: None, MemoryPool=MemoryPool, Stream=Stream, get_current_stream=Stream,
         using_allocator=lambda malloc: contextlib.nullcontext())
     cupy = types.SimpleNamespace(
+        lib=types.SimpleNamespace(stride_tricks=types.SimpleNamespace(as_strided=_as_strided)),
         RawKernel=Kernel, cuda=runtime, get_default_memory_pool=MemoryPool, **{
             name: _arrays_from(getattr(np, name)) for name in ('asarray', 'ascontiguousarray', 'concatenate', 'empty')})
     return types.SimpleNamespace(cupy=cupy, ndarray=Array, to_cpu=np.array)

@@ -12,8 +12,8 @@ from chainer.functions.connection import convolution_2d, deconvolution_2d
 from chainer.utils.conv import col2im_cpu
 
 from nico2ai_cnn import gpu, links
-from nico2ai_cnn.gpu import _arrays, _recording, adam, channel_sums, convolution, recorded_step
-from nico2ai_cnn.gpu import linear as linear_products
+from nico2ai_cnn.gpu import _arrays, _cublas, _recording, adam, channel_sums, convolution, recorded_step
+from nico2ai_cnn.gpu import linear as linear_products, local_convolution
 from tests.gpu import emulation
 
 pytestmark = [
@@ -24,11 +24,13 @@ pytestmark = [
 @pytest.fixture(autouse=True)
 def emulated(monkeypatch):
     cuda = emulation.cuda()
-    for module in _arrays, _recording, adam, channel_sums, convolution, linear_products, recorded_step:
+    for module in (_arrays, _cublas, _recording, adam, channel_sums, convolution, linear_products, local_convolution,
+                   recorded_step):
         monkeypatch.setattr(module, 'cuda', cuda)
-    for module in convolution, linear_products:
-        monkeypatch.setattr(module, 'multiply', emulation.multiply)
-    monkeypatch.setattr(convolution, 'col2im_gpu', lambda *args: col2im_cpu(*args).view(emulation.Array))
+    monkeypatch.setattr(_cublas, '_library', emulation.CuBLAS)
+    monkeypatch.setattr(_cublas, '_workspace', lambda: types.SimpleNamespace(ptr=0))
+    for module in convolution, local_convolution:
+        monkeypatch.setattr(module, 'col2im_gpu', lambda *args: col2im_cpu(*args).view(emulation.Array))
     with chainer.using_config('use_compiled_cpu', 'never'):
         yield
 
@@ -70,6 +72,27 @@ def test_convolution(in_channels, out_channels, size, ksize, stride, pad, groups
     assert counted.calls == 3
     for expected, found in zip(*results):
         np.testing.assert_allclose(found, expected, atol=1e-5 * abs(expected).max())
+
+
+@pytest.mark.parametrize('shape, W_shape, stride, bias', [
+    ((3, 2, 5, 6), (4, 3, 4, 2, 3, 3), 1, True), ((1, 1, 4, 4), (1, 2, 2, 1, 2, 2), 2, True),
+    ((5, 3, 9, 8), (2, 3, 2, 3, 3, 2), (3, 4), False), ((2, 3, 9, 9), (3, 2, 3, 3, 1, 1), (2, 1), True)])
+def test_local_convolution(shape, W_shape, stride, bias):
+    rng = np.random.RandomState(0)
+    x, W, b = (emulation.array(rng.randn(*each).astype('f')) for each in (shape, W_shape, W_shape[:3]))
+    results = []
+    for switch in 'never', 'auto':
+        inputs = [chainer.Variable(values) for values in (x, W, b)[:3 if bias else 2]]
+        with chainer.using_config('use_fast_gpu', switch):
+            y = F.local_convolution_2d(*inputs, stride=stride)
+            F.sum(y * y).backward()
+        results.append([y.array, *(variable.grad for variable in inputs)])
+    assert all(isinstance(array, emulation.Array) for array in results[1][:3]) and y.array.flags.c_contiguous
+    for expected, found in zip(*results):
+        np.testing.assert_allclose(found, expected, atol=1e-5 * abs(expected).max())
+    node = types.SimpleNamespace(retain_inputs=lambda which: None, sy=1, sx=1)
+    assert local_convolution.local_convolution_2d(node, (x, W)) is not NotImplemented
+    assert local_convolution.local_convolution_2d(node, (x[..., :1], W)) is NotImplemented
 
 
 @pytest.mark.parametrize('bias', [True, False])

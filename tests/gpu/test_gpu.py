@@ -83,6 +83,25 @@ def test_convolution_of_a_view_and_second_derivatives():
 
 
 @on_gpu
+@pytest.mark.parametrize('shape, W_shape, stride', [
+    ((3, 2, 5, 6), (4, 3, 4, 2, 3, 3), 1), ((40, 1, 28, 28), (6, 24, 24, 1, 5, 5), 1),
+    ((5, 3, 9, 8), (2, 3, 2, 3, 3, 2), (3, 4))])
+def test_local_convolution(shape, W_shape, stride):
+    rng = np.random.RandomState(0)
+    arrays = [rng.randn(*each).astype('f') for each in (shape, W_shape, W_shape[:3])]
+    results = []
+    for device, switch in ('@numpy', 'auto'), ('@cupy:0', 'never'), ('@cupy:0', 'auto'):
+        inputs = [chainer.Variable(chainer.get_device(device).send(array)) for array in arrays]
+        with chainer.using_config('use_fast_gpu', switch):
+            y = F.local_convolution_2d(*inputs, stride=stride)
+            F.sum(y * y).backward()
+        results.append([to_cpu(array) for array in (y.array, *(variable.grad for variable in inputs))])
+    for on_cpu, stock, ours in zip(*results):
+        np.testing.assert_allclose(stock, on_cpu, atol=1e-4 * abs(on_cpu).max())
+        np.testing.assert_allclose(ours, on_cpu, atol=1e-4 * abs(on_cpu).max())
+
+
+@on_gpu
 @pytest.mark.parametrize('shape', [(3, 2, 5, 7), (128, 16, 14, 14), (1024, 64, 4, 4), (9, 1, 28, 28)])
 def test_sums_per_channel(shape):
     rng = np.random.RandomState(0)

@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy
+from chainer.utils.conv import get_conv_outsize
 
 from nico2ai_cnn.steppers import _arrays, _frames
 from nico2ai_cnn.steppers._stepper import Stepper, module
@@ -14,7 +15,8 @@ class ReceptiveFieldStepper(Stepper):
         layers: From the input on, one ``(name, ksize, stride, pad)`` or ``(name, ksize,
             stride, pad, dilate)`` per layer; or what ``inspection.summary`` returns,
             of which the convolutions and poolings are taken up to the first layer
-            whose output is not a map.
+            whose output is not a map. They must follow one another: no branches, no
+            deconvolution, and square windows.
         size: Height and width of the input: one integer for both, or ``(H, W)``. With a
             summary it may be left out.
         x: A picture of that size, ``(H, W)`` or ``(C, H, W)``, to draw as the input (the
@@ -34,9 +36,8 @@ class ReceptiveFieldStepper(Stepper):
         if size is None and summary:
             size = layers[0].in_shape[1:]
         size = _size(size)
-        if summary:
-            layers = _maps_only(layers)
-        self._layers = _grow(layers, size)
+        layers, covering = _chain(layers) if summary else (layers, ())
+        self._layers = _grow(layers, size, covering)
         self._size = size
         self._image = None
         if x is not None:
@@ -78,18 +79,36 @@ def _size(size):
     return tuple(_arrays.integer('size', length, 1) for length in pair)
 
 
-def _maps_only(rows):
-    kept = []
+def _chain(rows):
+    """Returns the layers of a summary, and the names of those whose last window may stick out (``cover_all``)."""
+    kept, covering, field, jump = [], set(), (1, 1), 1
+    size = rows[0].in_shape[1:]
     for row in rows:
         if len(row.out_shape) != 3:
             break
-        if row.ksize is not None:
-            square = [value if isinstance(value, int) else value[0] for value in (row.ksize, row.stride, row.pad)]
-            kept.append((row.name.strip('/'), *square, getattr(row, 'dilate', 1) or 1))
-    return kept
+        if row.ksize is None:
+            continue
+        name = row.name.strip('/')
+        for what in 'ksize', 'stride', 'pad', 'dilate':
+            if not isinstance(getattr(row, what), int):
+                raise ValueError(f'layers: {name} has {what} {getattr(row, what)}, and only square windows can be drawn')
+        span = row.dilate * (row.ksize - 1) + 1
+        field = tuple(side + (span - 1) * jump for side in field)
+        jump *= row.stride
+        exact, covered = (tuple(get_conv_outsize(length, row.ksize, row.stride, row.pad, cover_all, row.dilate)
+                                for length in size) for cover_all in (False, True))
+        seen = row.receptive_field if isinstance(row.receptive_field, tuple) else (row.receptive_field,) * 2
+        if row.in_shape[1:] != size or row.out_shape[1:] not in (exact, covered) or seen != field:
+            raise ValueError(f'layers: {name} does not follow from the windows before it, as in a branch or a '
+                             'deconvolution; give the layers of one path, each (name, ksize, stride, pad)')
+        size = row.out_shape[1:]
+        if size != exact:
+            covering.add(name)
+        kept.append((name, row.ksize, row.stride, row.pad, row.dilate))
+    return kept, covering
 
 
-def _grow(layers, size):
+def _grow(layers, size, covering):
     """Returns the layers as dicts, with the size of each output."""
     if not layers:
         raise ValueError('layers is empty; wanted at least one (name, ksize, stride, pad)')
@@ -111,6 +130,7 @@ def _grow(layers, size):
         if span > min(room):
             raise ValueError(f'{name}: ksize {ksize}' + (f' with dilate {dilate}' if dilate > 1 else '') +
                              f' is larger than its padded input {room[0]} x {room[1]}')
-        size = [(length - span) // stride + 1 for length in room]
+        sticks_out = stride - 1 if name in covering else 0
+        size = [(length - span + sticks_out) // stride + 1 for length in room]
         grown.append({'name': name, 'ksize': ksize, 'stride': stride, 'pad': pad, 'dilate': dilate, 'size': size})
     return grown

@@ -1,6 +1,7 @@
 """What the kernel does: numbers for the page, the first frame, and messages. The page is tested in tests/browser."""
 
 import base64
+import functools
 import json
 
 import chainer
@@ -10,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from nico2ai_cnn import filters, steppers
+from nico2ai_cnn import filters, inspection, links, steppers
 
 SQUARE = np.pad(np.zeros((4, 4)), 1, constant_values=1.0)
 LENET = [('conv1', 5, 1, 2), ('pool1', 2, 2, 0), ('conv2', 5, 1, 0), ('pool2', 2, 2, 0)]
@@ -109,6 +110,31 @@ def test_first_frame_of_backward_is_chainers(rng):
     assert numbers_of(axes['gW']) == as_dict(gy[0, 0, 0] * x[0, :3, :3])
     axes = axes_titled(steppers.PoolingBackwardStepper(np.arange(16.0).reshape(4, 4), [[7, 1], [2, 3]]))
     assert numbers_of(axes['gx']) == as_dict(np.diag([0, 7, 0, 0]))
+
+
+@pytest.mark.parametrize('net, shape', [
+    (links.LeNet(), (1, 28, 28)), (links.AlexNet(10, 1, small=True), (1, 28, 28)), (links.NIN(10, 1, small=True), (1, 28, 28)),
+    (chainer.Sequential(L.Convolution2D(3, 4, 3, dilate=2, pad=2), F.relu, functools.partial(F.max_pooling_2d, ksize=2)),
+     (3, 9, 12))], ids=lambda each: type(each).__name__)
+def test_receptive_fields_of_a_summary_are_its_own(net, shape):
+    rows = [row for row in inspection.summary(net, shape) if row.ksize and len(row.out_shape) == 3]
+    layers = steppers.ReceptiveFieldStepper(inspection.summary(net, shape)).scene['layers']
+    assert [tuple(layer['size']) for layer in layers] == [row.out_shape[1:] for row in rows]
+    field = jump = 1
+    for layer, row in zip(layers, rows):
+        field, jump = field + layer['dilate'] * (layer['ksize'] - 1) * jump, jump * layer['stride']
+        assert (field, jump) == (row.receptive_field, row.jump)
+
+
+@pytest.mark.parametrize('net, says', [
+    (links.ResNet(8, 10, 1, small=True), 'does not follow from the windows before it'),
+    (links.GoogLeNet(10, 1, small=True), 'does not follow from the windows before it'),
+    (L.Convolution2D(1, 4, (1, 7)), r'has ksize \(1, 7\), and only square'),
+    (L.Deconvolution2D(1, 4, 3, stride=2), 'does not follow from the windows before it')], ids=lambda each: type(each).__name__)
+def test_a_summary_that_is_no_chain_of_square_windows(net, says):
+    net = net if isinstance(net, chainer.Chain) else chainer.Sequential(net)
+    with pytest.raises(ValueError, match=says):
+        steppers.ReceptiveFieldStepper(inspection.summary(net, (1, 28, 28)))
 
 
 def test_first_frame_of_receptive_field():

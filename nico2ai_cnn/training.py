@@ -155,11 +155,13 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
                 if not first:   # the snapshot holds the first one's dropout
                     numpy.random.seed(processes.seed(seed, updater.iteration))
             with _out_of_memory.explained(classifier, batch_of, iterator.batch_size, processes.size, updater):
-                trainer.run(show_loop_exception_msg=False)
+                try:
+                    trainer.run(show_loop_exception_msg=False)
+                finally:
+                    step.forget()
             if stop.asked and snapshot is not None and first:
                 _snapshot.save(snapshot, trainer)
         finally:
-            step.forget()
             processes.part(optimizer)
             if decay:
                 setattr(optimizer, step_size, initial_step_size)

@@ -18,9 +18,16 @@ def multiply(a, b, out, transpose_a=False, transpose_b=False):
         a, b, out: float32 arrays ``(N, rows, columns)`` on a GPU, of which each row is contiguous; N of a and
             b may be 1.
         transpose_a, transpose_b (bool): Whether a matrix counts as its transpose.
+
+    Raises:
+        ValueError: If the shapes do not fit; cuBLAS would read memory that is not the arrays'.
     """
     n, rows, columns = out.shape
-    inner = a.shape[1 if transpose_a else 2]
+    a_rows, inner = a.shape[:0:-1] if transpose_a else a.shape[1:]
+    b_rows, b_columns = b.shape[:0:-1] if transpose_b else b.shape[1:]
+    if (a_rows, inner, b_columns) != (rows, b_rows, columns) or len(a) not in (1, n) or len(b) not in (1, n):
+        raise ValueError(f'matrices {a.shape}{" transposed" * transpose_a} and {b.shape}{" transposed" * transpose_b} '
+                         f'do not make {out.shape}')
     # cuBLAS counts columns first: to it each matrix is its transpose, and the product is out.T = b.T @ a.T.
     sizes = int(transpose_b), int(transpose_a), columns, rows, inner
     matrices = [(array.data.ptr, max(array.strides[1] // 4, array.shape[2]),
@@ -45,20 +52,23 @@ def _check(status):
 @functools.lru_cache(maxsize=None)
 def _library():
     """Returns the library that CuPy has loaded, or None where it is not found."""
-    for name in 'libcublas.so.13', 'libcublas.so.12', 'libcublas.so.11':
-        try:
-            library = ctypes.CDLL(name, os.RTLD_NOLOAD | os.RTLD_NOW)
-            pointer, number, matrix = ctypes.c_void_p, ctypes.c_int, (ctypes.c_void_p, ctypes.c_int, ctypes.c_longlong)
-            library.cublasSetStream_v2.argtypes = pointer, pointer
-            library.cublasSetWorkspace_v2.argtypes = pointer, pointer, ctypes.c_size_t
-            library.cublasSgemmStridedBatched.argtypes = (
-                pointer, *[number] * 5, pointer, *matrix, *matrix, pointer, *matrix, number)
-            return library
-        except (OSError, AttributeError):   # not this one; or a system without RTLD_NOLOAD
-            continue
-    return None
+    version = cuda.cupy.cuda.runtime.runtimeGetVersion() // 1000    # beside another one, PyTorch's for instance
+    try:
+        library = ctypes.CDLL(f'libcublas.so.{version}', os.RTLD_NOLOAD | os.RTLD_NOW)
+    except (OSError, AttributeError):   # not loaded, or a system without RTLD_NOLOAD
+        return None
+    pointer, number, matrix = ctypes.c_void_p, ctypes.c_int, (ctypes.c_void_p, ctypes.c_int, ctypes.c_longlong)
+    library.cublasSetStream_v2.argtypes = pointer, pointer
+    library.cublasSetWorkspace_v2.argtypes = pointer, pointer, ctypes.c_size_t
+    library.cublasSgemmStridedBatched.argtypes = (
+        pointer, *[number] * 5, pointer, *matrix, *matrix, pointer, *matrix, number)
+    return library
 
 
-@cuda.memoize(for_each_device=True)
 def _workspace():
+    return _workspace_of(cuda.cupy.cuda.Device().id)
+
+
+@functools.lru_cache(maxsize=None)      # and not CuPy's memory of results, which clear_memo() frees under recordings
+def _workspace_of(device_id):
     return cuda.cupy.cuda.Memory(_WORKSPACE)

@@ -9,51 +9,88 @@ from chainer.backends import cuda
 
 
 class Recording:
-    """What stands for the loss, too: it has ``array``, a NumPy scalar, and ``backward``.
+    """A step that can be repeated.
 
     Args:
         graph (cupy.cuda.Graph): The kernels.
         inputs: Arrays that they read.
         values: Array of the loss and of what is reported, which they write; ``names`` are the latter's.
         gradients: Pairs of a parameter and the array that they write its gradient into.
-        link (chainer.Link): Whose parameters and persistent arrays they use.
+        link (chainer.Link): Whose parameters, other arrays and numbers they use.
+        loss (chainer.Variable): Keeps all other arrays that they read, such as class weights.
         pool (cupy.cuda.MemoryPool): Where everything between lies, for which nobody else may ask.
     """
 
-    def __init__(self, graph, inputs, values, names, gradients, link, pool):
+    def __init__(self, graph, inputs, values, names, gradients, link, loss, pool):
         self._graph, self._inputs, self._values, self._names, self._pool = graph, inputs, values, names, pool
-        self._gradients, self._link, self._arrays = gradients, link, list(_arrays(link))
+        self.gradients, self._link, self._loss = gradients, link, loss
+        self._arrays, self._numbers = list(_arrays(link)), _numbers(link)
+        self.n_replay = 0
 
     def __del__(self):
-        self._pool.free_all_blocks()
+        _retired.append(self._pool)
 
     def holds(self):
-        """Returns whether the link's arrays are where they were."""
-        return all(now is then for now, then in itertools.zip_longest(_arrays(self._link), self._arrays))
+        """Returns whether the link's arrays are where they were, and its numbers what they were."""
+        return (all(now is then for now, then in itertools.zip_longest(_arrays(self._link), self._arrays))
+                and _numbers(self._link) == self._numbers)
 
     def replay(self, arrays):
+        """Repeats the step with other inputs, reports again, and returns the loss."""
         for place, array in zip(self._inputs, arrays):
             place[...] = array
         self._graph.launch()
-        self.array, *values = self._values.get()
+        self.n_replay += 1
+        loss, *values = self._values.get()
         reporter = _reporter()
         if reporter is not None:
             reporter.observation.update(zip(self._names, values))
-        return self
+        return Loss(loss, self)
 
-    def backward(self, loss_scale=None):
-        """Gives the parameters their gradients, which are there already, and not scaled."""
-        for param, gradient in self._gradients:
+
+class Loss(numpy.float32):
+    """The loss of a repeated step: a number, with ``array`` and ``backward()`` as a Variable has them."""
+
+    def __new__(cls, value, recording):
+        loss = super().__new__(cls, value)
+        loss._recording, loss._n_replay = recording, recording.n_replay
+        return loss
+
+    @property
+    def array(self):
+        return numpy.float32(self)
+
+    def backward(self, retain_grad=False, enable_double_backprop=False, loss_scale=None):
+        """Gives the parameters their gradients, which are there already, and not scaled.
+
+        Raises:
+            RuntimeError: If they are gone, for the step was repeated since, or those before were not cleared, to which
+                Chainer would add these; or if the gradients of anything else are asked for.
+        """
+        if retain_grad or enable_double_backprop:
+            raise RuntimeError('a recorded step has the gradients of the parameters alone; chainer.config.use_fast_gpu = '
+                               "'never' keeps steps from being recorded")
+        if self._n_replay != self._recording.n_replay:
+            raise RuntimeError('the gradients of this loss are gone, for its step has been repeated since; call '
+                               'backward() before the next step')
+        for param, gradient in self._recording.gradients:
+            if param.grad is not None:
+                raise RuntimeError('the gradients of the step before are still there; call cleargrads() before backward(), '
+                                   "or, to add them up, set chainer.config.use_fast_gpu = 'never'")
             param.grad, param._loss_scale = gradient, None
 
 
 def record(loss_func, link, arrays):
     """Returns a recording and None; or None and why what it repeats is not what the step does."""
+    forget_results(link)
+    free_retired()
     cuda.cupy.get_default_memory_pool().free_all_blocks()   # of steps as usual, which need them no more
-    pool = _new_pool()
+    pool = cuda.cupy.cuda.MemoryPool(_allocate)
     recording, why_not = _recorded_in(pool, loss_func, link, arrays)
     if recording is None:
-        pool.free_all_blocks()
+        forget_results(link)
+        _retired.append(pool)
+        free_retired()
     return recording, why_not
 
 
@@ -68,22 +105,28 @@ def _recorded_in(pool, loss_func, link, arrays):
             inputs = [array.copy() for array in arrays]
             # Compiles what is new, and leaves the pool with all the memory that the recorded step will ask for.
             with _observing({}):
-                expected = [cuda.to_cpu(array) for array in _run(loss_func, link, inputs)[0]]
+                expected = [cuda.to_cpu(array) for array in _run(loss_func, link, inputs)[1]]
             observation = {}
             stream.begin_capture()
             try:
                 with _observing(observation):
-                    results, recorded = _run(loss_func, link, inputs)
-                values = cupy.empty(1 + len(observation), 'f')
-                for i, value in enumerate([results[0], *observation.values()]):
-                    values[i] = getattr(value, 'array', value)
+                    loss, results, recorded = _run(loss_func, link, inputs)
+                reported = {name: getattr(value, 'array', value) for name, value in observation.items()}
+                values = cupy.empty(1 + len(reported), 'f')
+                for i, value in enumerate([loss.array, *reported.values()]):
+                    values[i] = value
             finally:
                 graph = stream.end_capture()
             graph.launch()
             stream.synchronize()
             if not all(_is_close(cuda.to_cpu(array), wanted) for array, wanted in zip(results, expected)):
                 return None, 'it comes out differently when it is repeated'
-            return Recording(graph, inputs, values, list(observation), recorded, link, pool), None
+            for name, value in reported.items():
+                if _is_plain(value):
+                    return None, f'it reports {name}, which is not computed on the GPU'
+            if cupy.cuda.runtime.memGetInfo()[0] < pool.total_bytes():
+                return None, 'memory is short: a recording would leave less than a step as usual takes'
+            return Recording(graph, inputs, values, list(reported), recorded, link, loss, pool), None
     except (RuntimeError, MemoryError, TypeError, ValueError) as error:     # CuPy's are RuntimeErrors
         while error.__context__ is not None:    # what came first; an interrupted recording fails once more
             error = error.__context__
@@ -98,19 +141,58 @@ def _recorded_in(pool, loss_func, link, arrays):
                 param.grad = gradient
 
 
-_pools = []     # CuPy frees a pool's memory together with the pool, even under arrays that somebody still has
+# Pools whose recordings are gone. CuPy frees a pool's memory together with the pool, even under arrays that
+# somebody still has: gradients, and what was reported.
+_retired = []
 
 
-def _new_pool():
-    _pools[:] = [pool for pool in _pools if pool.used_bytes()]
-    _pools.append(cuda.cupy.cuda.MemoryPool())
-    return _pools[-1]
+def free_retired():
+    """Gives back what recordings that are gone have left, as far as nobody has it."""
+    for pool in _retired:
+        pool.free_all_blocks()
+    _retired[:] = [pool for pool in _retired if pool.used_bytes()]
+
+
+def forget_results(link):
+    """Drops the Variables that links keep as attributes, such as a Classifier's loss: they hold the whole step."""
+    for each in link.links():
+        for name, value in list(vars(each).items()):
+            if isinstance(value, chainer.Variable) and not isinstance(value, chainer.Parameter):
+                setattr(each, name, None)
+
+
+def _allocate(size):
+    """Returns new memory for a pool, and does not let it make room by freeing what recorded kernels work with."""
+    cupy = cuda.cupy
+    try:
+        return cupy.cuda.MemoryPointer(cupy.cuda.Memory(size), 0)
+    except cupy.cuda.runtime.CUDARuntimeError as error:     # on which a pool frees its blocks and asks again
+        if cupy.cuda.get_current_stream().is_capturing():
+            raise MemoryError(f'out of memory: {size} bytes more') from error
+        raise
 
 
 def _arrays(link):
     for param in link.params():
         yield param.array
-    yield from _persistent(link)
+    for each in link.links():
+        for value in vars(each).values():
+            if type(value) is cuda.ndarray:
+                yield value
+
+
+def _numbers(link):
+    return [numbers_of(each) for each in link.links()]
+
+
+def numbers_of(thing):
+    """Returns the attributes that are numbers or strings, or tuples of such, as a dict."""
+    return {name: value for name, value in vars(thing).items() if _is_plain(value)}
+
+
+def _is_plain(value):
+    return isinstance(value, (bool, int, float, str, numpy.generic)) or (
+        isinstance(value, tuple) and all(map(_is_plain, value)))
 
 
 def _persistent(link):
@@ -119,6 +201,11 @@ def _persistent(link):
             value = getattr(sublink, name)
             if type(value) is cuda.ndarray:
                 yield value
+
+
+def is_reporting():
+    """Returns whether somebody listens to ``chainer.report``."""
+    return _reporter() is not None
 
 
 def _reporter():
@@ -134,12 +221,12 @@ def _observing(observation):
 
 
 def _run(loss_func, link, inputs):
-    """Returns the loss and the gradients, and pairs of a parameter and its gradient."""
+    """Returns the loss; its value and the gradients; and pairs of a parameter and its gradient."""
     loss = loss_func(*inputs)
     link.cleargrads()
     loss.backward()
     gradients = [(param, param.grad) for param in link.params() if param.grad is not None]
-    return [loss.array, *(gradient for _, gradient in gradients)], gradients
+    return loss, [loss.array, *(gradient for _, gradient in gradients)], gradients
 
 
 def _is_close(a, b):

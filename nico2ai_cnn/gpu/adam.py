@@ -37,11 +37,11 @@ def _is_plain(optimizer):
     if (optimizer._loss_scale is not None or optimizer._use_fp32_update or hyperparam.amsgrad
             or hyperparam.adabound or not getattr(optimizer, '_use_cleargrads', True)):
         return False
-    kinds = {_kind(param, hyperparam) for param in optimizer.target.params()} - {'frozen'}
+    kinds = {_kind(param, optimizer) for param in optimizer.target.params()} - {'frozen'}
     return len(kinds) == 1 and None not in kinds
 
 
-def _kind(param, hyperparam):
+def _kind(param, optimizer):
     """Returns how often a parameter was updated; 'frozen', or None, if something is not as usual."""
     rule = param.update_rule
     if rule is not None and not rule.enabled:
@@ -49,7 +49,8 @@ def _kind(param, hyperparam):
     if (rule is None or type(rule) is not chainer.optimizers.adam.AdamRule or not rule.state
             or rule._hookable._pre_update_hooks or rule._hookable._post_update_hooks or param.layout is not None
             or any(type(rule.state[name]) is not cuda.ndarray for name in ('m', 'v'))     # just loaded
-            or vars(rule.hyperparam) != {'_parent': hyperparam}
+            or vars(rule.hyperparam) != {'_parent': optimizer.hyperparam}
+            or param.device != optimizer.target.device or getattr(param, '_loss_scale', None) is not None
             or param.array.dtype != numpy.float32 or not param.array.flags.c_contiguous):
         return None
     return rule.t

@@ -18,7 +18,7 @@ def mean_and_variance(implementation, axis, gamma, x, xp, dtype):
     if not _apply(x, axis) or dtype != numpy.float32:
         return NotImplemented
     x = cuda.cupy.ascontiguousarray(x)
-    n = x.size // x.shape[1]
+    n = numpy.float32(x.size // x.shape[1])     # CuPy 13 divides in float64 by a large Python number
     mean = _sums('x[i]', x) / n
     return mean, _sums('(x[i] - y[channel]) * (x[i] - y[channel])', x, mean) / n
 
@@ -38,7 +38,7 @@ def sum_(node, inputs):
 
 
 def _apply(x, axis):
-    return (_arrays.apply(x) and x.ndim > 2 and x.size < 2 ** 31
+    return (_arrays.apply(x) and x.ndim > 2 and x.size < 2 ** 30 and x.shape[1] < 2 ** 16
             and axis is not None and tuple(axis) == (0, *range(2, x.ndim)))
 
 

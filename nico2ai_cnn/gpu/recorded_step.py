@@ -6,7 +6,7 @@ import chainer
 import numpy
 from chainer.backends import cuda
 
-from nico2ai_cnn.gpu._recording import record
+from nico2ai_cnn.gpu._recording import forget_results, free_retired, is_reporting, numbers_of, record
 
 _ALIKE = 3      # so many steps must come out with one and the same graph before it is recorded
 
@@ -26,8 +26,11 @@ class RecordedStep:
 
     Each shape of batch gets a recording of its own, which keeps the memory that its step takes. A step runs as
     usual where a recording would not be true to it: on the CPU; where it draws random numbers, as dropout does;
-    where Python looks at values on the GPU; where its graph, or a number in it, changes from step to step; and
-    where memory is short. What the loss function does besides computing (counting its calls, say) is not repeated.
+    where Python looks at values on the GPU; where its graph, or a number in it, changes from step to step; where
+    hooks look on; and where memory is short. It is recorded anew when an array or a number that is an attribute of
+    the link is another than before. What the loss function does besides computing (counting its calls, say) is not
+    repeated, and arrays or numbers that it finds elsewhere must stay the same. Gradients are written where those of the
+    step before were; they are not added to them.
 
     Args:
         loss_func: Function of arrays that returns the loss, a scalar ``chainer.Variable``. What it reports
@@ -44,13 +47,16 @@ class RecordedStep:
         self.why_as_usual = None
 
     def __call__(self, *arrays):
-        """Returns the loss, a Variable or what stands for one: its ``backward()`` gives the gradients."""
+        """Returns the loss, a Variable, or a number like one: its ``backward()`` gives the gradients."""
         from nico2ai_cnn import gpu     # here, for it imports this module
         if not gpu.is_used() or not all(type(array) is cuda.ndarray for array in arrays):
             return self._as_usual(arrays, 'it is not on a GPU, or chainer.config.use_fast_gpu is never')
-        if chainer.is_debug() or chainer.get_function_hooks():
-            return self._as_usual(arrays, 'Chainer is in debug mode, or a function hook looks on')
-        key = chainer.config.train, *((array.shape, array.dtype) for array in arrays)
+        if not chainer.config.enable_backprop:
+            return self._as_usual(arrays, 'chainer.config.enable_backprop is False')
+        if (chainer.is_debug() or chainer.get_function_hooks() or chainer._get_link_hooks()
+                or any(each._local_link_hooks for each in self._link.links())):
+            return self._as_usual(arrays, 'Chainer is in debug mode, or a hook looks on')
+        key = chainer.config.train, is_reporting(), *((array.shape, array.dtype) for array in arrays)
         known = self._known.setdefault(key, _Known())
         if known.recording is not None and not known.recording.holds():
             known.recording, known.alike = None, 0
@@ -74,7 +80,10 @@ class RecordedStep:
 
     def forget(self):
         """Drops the recordings, and gives their memory back."""
+        if any(known.recording is not None for known in self._known.values()):
+            forget_results(self._link)
         self._known.clear()
+        free_retired()
 
     def _as_usual(self, arrays, why):
         self.why_as_usual = why
@@ -99,7 +108,6 @@ def _graph(loss):
         if node is None or id(node) in seen:
             continue
         seen.add(id(node))
-        numbers = {name: value for name, value in vars(node).items() if isinstance(value, (bool, int, float, str))}
-        found.append((type(node), numbers, [variable.shape for variable in node.inputs]))
+        found.append((type(node), numbers_of(node), [variable.shape for variable in node.inputs]))
         nodes.extend(variable.creator_node for variable in node.inputs)
     return found

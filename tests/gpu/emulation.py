@@ -83,8 +83,12 @@ class Kernel:
 
     def __init__(self, code, name):
         self._launch = _built(code, name)
+        self._parameters = re.search(rf'{name}\(([^)]*)\)', code).group(1).split(',')
 
     def __call__(self, grid, block, args):
+        for parameter, arg in zip(self._parameters, args, strict=True):     # a GPU would read other bits without a word
+            kind = np.int64 if 'long long' in parameter else np.float32 if 'float' in parameter else np.int32
+            assert (arg.dtype, isinstance(arg, np.ndarray)) == (kind, '*' in parameter), parameter
         in_c = {np.int32: ctypes.c_int, np.int64: ctypes.c_longlong, np.float32: ctypes.c_float}
         self._launch(*grid, *block, *(
             ctypes.c_void_p(arg.ctypes.data) if isinstance(arg, np.ndarray) else in_c[type(arg)](arg) for arg in args))
@@ -168,11 +172,16 @@ class Stream:
 
 
 class MemoryPool:
+    def __init__(self, allocator=None):
+        pass
+
     def malloc(self, size):
         raise AssertionError('NumPy asks for no memory here')
 
     def used_bytes(self):
         return 0
+
+    total_bytes = used_bytes
 
     def free_all_blocks(self):
         pass
@@ -189,8 +198,8 @@ def _as_strided(x, shape, strides):
 def cuda():
     """Returns what stands for ``chainer.backends.cuda``."""
     runtime = types.SimpleNamespace(
-        get_cublas_handle=lambda: None, MemoryPool=MemoryPool, Stream=Stream, get_current_stream=Stream,
-        using_allocator=lambda malloc: contextlib.nullcontext())
+        MemoryPool=MemoryPool, Stream=Stream, get_current_stream=Stream, get_cublas_handle=lambda: None,
+        runtime=types.SimpleNamespace(memGetInfo=lambda: (1, 2)), using_allocator=lambda malloc: contextlib.nullcontext())
     cupy = types.SimpleNamespace(
         lib=types.SimpleNamespace(stride_tricks=types.SimpleNamespace(as_strided=_as_strided)),
         RawKernel=Kernel, cuda=runtime, get_default_memory_pool=MemoryPool, **{

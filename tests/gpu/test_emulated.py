@@ -1,6 +1,5 @@
-"""What runs on a GPU, as far as that can be tried without one."""
+"""The kernels of the GPU, as far as they can be tried without one."""
 
-import random
 import types
 
 import chainer
@@ -9,30 +8,13 @@ import chainer.links as L
 import numpy as np
 import pytest
 from chainer.functions.connection import convolution_2d, deconvolution_2d
-from chainer.utils.conv import col2im_cpu
 
-from nico2ai_cnn import gpu, links
-from nico2ai_cnn.gpu import _arrays, _cublas, _recording, adam, channel_sums, convolution, recorded_step
-from nico2ai_cnn.gpu import linear as linear_products, local_convolution
+from nico2ai_cnn import links
+from nico2ai_cnn.gpu import _cublas, adam, channel_sums, convolution, local_convolution
+from nico2ai_cnn.gpu import linear as linear_products
 from tests.gpu import emulation
 
-pytestmark = [
-    pytest.mark.skipif(chainer.backends.cuda.available, reason='CuPy is here: see test_gpu.py'),
-    pytest.mark.skipif(bool(emulation.why_not()), reason=str(emulation.why_not()))]
-
-
-@pytest.fixture(autouse=True)
-def emulated(monkeypatch):
-    cuda = emulation.cuda()
-    for module in (_arrays, _cublas, _recording, adam, channel_sums, convolution, linear_products, local_convolution,
-                   recorded_step):
-        monkeypatch.setattr(module, 'cuda', cuda)
-    monkeypatch.setattr(_cublas, '_library', emulation.CuBLAS)
-    monkeypatch.setattr(_cublas, '_workspace', lambda: types.SimpleNamespace(ptr=0))
-    for module in convolution, local_convolution:
-        monkeypatch.setattr(module, 'col2im_gpu', lambda *args: col2im_cpu(*args).view(emulation.Array))
-    with chainer.using_config('use_compiled_cpu', 'never'):
-        yield
+pytestmark = pytest.mark.usefixtures('emulated')
 
 
 def on_cpu_too(monkeypatch):
@@ -160,133 +142,9 @@ def test_adam(frozen, monkeypatch):
         np.testing.assert_allclose(ours, expected, atol=1e-6)
 
 
-def steps(loss_func, link, n=6, before=lambda i: None):
-    """Takes steps; returns the RecordedStep, and why each was taken as usual."""
-    rng = np.random.RandomState(0)
-    x, t = emulation.array(rng.rand(6, 1, 28, 28).astype('f')), emulation.array(rng.randint(0, 10, 6).astype('i'))
-    step, why = gpu.RecordedStep(loss_func, link), []
-    for i in range(n):
-        before(i)
-        loss = step(x, t)
-        link.cleargrads()
-        loss.backward()
-        assert all(param.grad is not None for param in link.params())
-        why.append(step.why_as_usual)
-    return step, why
-
-
-def softmax_of(link, change=lambda y: y):
-    return lambda x, t: F.softmax_cross_entropy(change(link(x)), t)
-
-
-AT_FIRST = ['it is recorded after 3 that are alike'] * 3
-
-
-def test_recording_leaves_reports_and_running_means_as_they_were():
-    classifier = L.Classifier(links.ResNet(8, 10, 1, small=True, rng=np.random.default_rng(0)))
-    for link in classifier.links():
-        if isinstance(link, L.BatchNormalization):
-            link.avg_mean, link.avg_var = emulation.array(link.avg_mean), emulation.array(link.avg_var)
-    reporter, observed, means = chainer.Reporter(), [], []
-    reporter.add_observer('main', classifier)
-
-    def note(i):
-        means.append(classifier.predictor.bn1.avg_mean.copy())
-        observed.append({})
-        reporter.observation = observed[-1]
-
-    with reporter:
-        _, why = steps(classifier, classifier, before=note)
-    assert why == AT_FIRST + [None] * 3
-    assert all(each.keys() == {'main/loss', 'main/accuracy'} for each in observed)
-    assert isinstance(observed[3]['main/loss'], np.floating)
-    assert abs(means[3] - means[2]).max() > 1e-4 and (means[4] == means[3]).all()   # this graph repeats nothing
-
-
-@pytest.mark.parametrize('draw', [np.random.rand, random.random], ids=['numpy.random', 'random'])
-def test_what_draws_is_not_recorded(draw):
-    link = L.Linear(784, 10)
-    why = steps(softmax_of(link, lambda y: y * float(draw())), link)[1]
-    assert why == AT_FIRST[:1] + ['it draws random numbers'] * 5
-
-
-def test_what_changes_is_not_recorded():
-    link, seen = L.Linear(784, 10), []
-
-    def change(y):
-        seen.append(y)
-        return y * (1 - 0.1 * len(seen))
-    assert steps(softmax_of(link, change), link)[1] == AT_FIRST * 2
-
-
-def test_what_cannot_be_captured_is_not_recorded(monkeypatch):
-    def fails(self):
-        raise RuntimeError('the current stream is capturing, so D2H transfers are disallowed')
-    freed = []
-    monkeypatch.setattr(emulation.Stream, 'begin_capture', fails)
-    monkeypatch.setattr(emulation.MemoryPool, 'free_all_blocks', lambda pool: freed.append(pool))
-    link = L.Linear(784, 10)
-    assert steps(softmax_of(link), link)[1] == AT_FIRST + [
-        'RuntimeError: the current stream is capturing, so D2H transfers are disallowed'] * 3
-    assert len(freed) == 2      # of steps as usual before, and what the refused recording had asked for
-
-
-def test_what_comes_out_differently_is_not_recorded():
-    link, seen = L.Linear(784, 10), []
-
-    def change(y):
-        seen.append(y)
-        if len(seen) == 5:      # the fourth step is tried out once, and then recorded
-            y.array[...] *= 3
-        return y
-    assert steps(softmax_of(link, change), link)[1] == AT_FIRST + ['it comes out differently when it is repeated'] * 3
-
-
-@pytest.mark.parametrize('which', ['parameter', 'persistent'])
-def test_arrays_that_moved_and_recordings_that_are_forgotten(which):
-    link = L.Linear(784, 10)
-    link.add_persistent('shift', emulation.array(np.ones(10, 'f')))
-
-    def move(i):
-        if i == 5 and which == 'parameter':
-            link.W.array = link.W.array.copy()
-        elif i == 5:
-            link.shift = link.shift.copy()
-    step, why = steps(softmax_of(link, lambda y: y + link.shift), link, n=10, before=move)
-    assert why == AT_FIRST + [None] * 2 + AT_FIRST + [None] * 2
-    step.forget()
-    x, t = emulation.array(np.zeros((6, 784), 'f')), emulation.array(np.zeros(6, 'i'))
-    assert isinstance(step(x, t), chainer.Variable)
-
-
-def test_shapes_and_modes_have_recordings_of_their_own():
-    link = L.Linear(784, 10)
-    step = gpu.RecordedStep(softmax_of(link), link)
-    why = []
-    for n in 6, 6, 4, 6, 6, 4, 6:
-        step(emulation.array(np.ones((n, 784), 'f')), emulation.array(np.zeros(n, 'i')))
-        why.append(step.why_as_usual is None)
-    assert why == [False, False, False, False, True, False, True]
-    with chainer.using_config('train', False):
-        step(emulation.array(np.ones((6, 784), 'f')), emulation.array(np.zeros(6, 'i')))
-    assert step.why_as_usual
-    with chainer.using_config('use_fast_gpu', 'never'):
-        step(emulation.array(np.ones((6, 784), 'f')), emulation.array(np.zeros(6, 'i')))
-    assert 'never' in step.why_as_usual
-
-
-def test_a_loss_scale_is_neither_multiplied_nor_divided_by():
-    found = []
-    for switch in 'never', 'auto':
-        link = L.Linear(784, 10, initialW=chainer.initializers.Uniform(0.1, rng=np.random.RandomState(0)))
-        optimizer = chainer.optimizers.SGD(0.1).setup(link)
-        optimizer.set_loss_scale(8.)
-        step = gpu.RecordedStep(softmax_of(link), link)
-        with chainer.using_config('use_fast_gpu', switch):
-            for _ in range(3):
-                optimizer.update(step, emulation.array(np.ones((6, 784), 'f')), emulation.array(np.zeros(6, 'i')))
-            before = np.array(link.b.array)
-            optimizer.update(step, emulation.array(np.ones((6, 784), 'f')), emulation.array(np.zeros(6, 'i')))
-        found.append(np.array(link.b.array) - before)
-    assert step.why_as_usual is None
-    np.testing.assert_allclose(found[1], found[0], rtol=0.5)    # what is repeated here is the step before
+@pytest.mark.parametrize('a, b, out, transposed', [
+    ((1, 2, 8), (1, 4, 3), (1, 2, 3), {}), ((1, 2, 8), (1, 3, 8), (1, 2, 4), {'transpose_b': True}),
+    ((2, 8, 2), (3, 8, 3), (3, 2, 3), {'transpose_a': True})])
+def test_matrices_that_do_not_fit_never_reach_cublas(a, b, out, transposed):
+    with pytest.raises(ValueError, match='do not make'):
+        _cublas.multiply(*(emulation.array(np.ones(shape, 'f')) for shape in (a, b, out)), **transposed)

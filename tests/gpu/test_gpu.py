@@ -1,5 +1,6 @@
 """What runs on a GPU instead of Chainer's own paths computes the same; and a recorded step is the step."""
 
+import gc
 import random
 
 import chainer
@@ -102,7 +103,7 @@ def test_local_convolution(shape, W_shape, stride):
 
 
 @on_gpu
-@pytest.mark.parametrize('shape', [(3, 2, 5, 7), (128, 16, 14, 14), (1024, 64, 4, 4), (9, 1, 28, 28)])
+@pytest.mark.parametrize('shape', [(3, 2, 5, 7), (128, 16, 14, 14), (1024, 64, 4, 4), (9, 1, 28, 28), (400, 16, 14, 14)])
 def test_sums_per_channel(shape):
     rng = np.random.RandomState(0)
     arrays = rng.randn(*shape).astype('f'), rng.randn(*shape).astype('f')
@@ -238,9 +239,32 @@ def test_what_a_recording_would_not_be_true_to_is_not_recorded(between, digits):
 def test_parameters_that_moved_are_recorded_anew(digits):
     steps = Twelve(lambda: links.MLP(rng=np.random.default_rng(0)), digits, 'auto')
     batch = steps.model.device.send((digits[0][0][:40], digits[0][1][:40].astype('i')))
-    before = float(steps.step(*batch).array)
-    for param in steps.model.params():
-        param.array = 2 * param.array
-    moved = steps.step(*batch)
-    assert isinstance(moved, chainer.Variable) and float(moved.array) != pytest.approx(before, rel=1e-3)
-    assert float(steps.step(*batch).array) == pytest.approx(float(moved.array), rel=1e-4)
+    reporter = chainer.Reporter()
+    reporter.add_observer('main', steps.model)
+    with reporter:
+        before = steps.step(*batch)
+        for param in steps.model.params():
+            param.array = 2 * param.array
+        moved = steps.step(*batch)
+        assert isinstance(moved, chainer.Variable) and not isinstance(before, chainer.Variable)
+        assert float(moved.array) != pytest.approx(float(before), rel=1e-3)
+        assert float(steps.step(*batch).array) == pytest.approx(float(moved.array), rel=1e-4)
+
+
+@on_gpu
+def test_memory_comes_back(digits):
+    pool = chainer.backends.cuda.cupy.get_default_memory_pool()
+
+    def free():
+        gc.collect()
+        pool.free_all_blocks()
+        return chainer.backends.cuda.cupy.cuda.runtime.memGetInfo()[0]
+    left = []
+    for _ in range(3):
+        steps = Twelve(lambda: links.ResNet(8, 10, 1, small=True, rng=np.random.default_rng(0)), digits, 'auto')
+        assert steps.kinds[-1] == 'recorded'
+        steps.step.forget()
+        steps.model.cleargrads()
+        del steps
+        left.append(free())
+    assert left[2] >= left[0] - 8 * 2 ** 20

@@ -16,6 +16,25 @@ def link(name, value):
         raise TypeError(f'{name} must be a chainer.Chain; got {type(value).__name__}')
 
 
+def generator(rng):
+    """Returns ``rng``, or a new generator of NumPy's where it is None.
+
+    Raises:
+        TypeError: If it is no ``numpy.random.Generator``; a number is a seed for one.
+    """
+    if rng is None:
+        return numpy.random.default_rng()
+    if not isinstance(rng, numpy.random.Generator):
+        raise TypeError(f'rng must be a numpy.random.Generator, as of numpy.random.default_rng(0); got {rng!r}')
+    return rng
+
+
+def seed(name, value):
+    """Raises ValueError unless ``value`` is an integer that both kinds of NumPy's generators take."""
+    if isinstance(value, bool) or not isinstance(value, (int, numpy.integer)) or not 0 <= value < 2 ** 32:
+        raise ValueError(f'{name} must be an integer from 0 to {2 ** 32 - 1}; got {value!r}')
+
+
 def step_size(optimizer, decay):
     """Returns the name of the optimizer's step size, ``'lr'`` or ``'alpha'``, or None."""
     if not isinstance(optimizer, chainer.Optimizer):

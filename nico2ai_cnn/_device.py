@@ -12,8 +12,12 @@ def choose_device(device='auto'):
 
     Raises:
         RuntimeError: If a GPU is asked for where there is none.
+        ValueError: If it is another string.
     """
     no_gpu = why_no_gpu()
+    if isinstance(device, str) and device not in ('auto', 'cpu', 'gpu') and not device.startswith('@'):
+        raise ValueError("device must be 'auto', 'cpu', 'gpu', or a name of Chainer's such as '@cupy:0'; "
+                         f'got {device!r}')
     if isinstance(device, str) and device == 'auto':
         device = 'cpu' if no_gpu else 'gpu'
     wants_gpu = 'cupy' in str(device) or device == 'gpu' or (

@@ -42,7 +42,8 @@ def revive():
     _check_version()
     if not any(isinstance(finder, _PkgResourcesLender) for finder in sys.meta_path):
         sys.meta_path.insert(0, _PkgResourcesLender())
-    with _lend_environment_check(), _lend_sctypes(), _keep_cupy_quiet():
+    _replace_environment_check()
+    with _lend_sctypes(), _keep_cupy_quiet():
         import chainer
     _expect_version(chainer.__version__)  # a source tree has no metadata to read before
     _adapt_numpy_users()
@@ -76,15 +77,13 @@ def _expect_version(version):
                           f'{CHAINER_VERSION}; install it with: {INSTALL_COMMAND}')
 
 
-@contextlib.contextmanager
-def _lend_environment_check():
+def _replace_environment_check():
     # chainer/_environment_check.py imports numpy.distutils and pkg_resources, both
     # gone, only to warn about macOS's BLAS and CuPy's version: import chainer fails.
     if _ENVIRONMENT_CHECK not in sys.modules:
         stand_in = types.ModuleType(_ENVIRONMENT_CHECK, 'Stand-in: nothing is left to check.')
         stand_in.check = lambda: None
         sys.modules[_ENVIRONMENT_CHECK] = stand_in
-    yield
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+import zlib
 
 import chainer
 import numpy
@@ -46,6 +47,8 @@ def write_whole(path, write):
     try:
         with open(part, 'wb') as file:
             write(file)
+            file.flush()
+            os.fsync(file.fileno())     # else the name may be there before the bytes when the power is cut
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
@@ -56,13 +59,13 @@ def load(path, trainer, arguments):
 
     Raises:
         ValueError: If the file is damaged, of another network, or of a run with
-            other arguments; the trainer is then as it was.
+            other arguments; the network is then as it was.
     """
     try:
         with numpy.load(path) as file:
             there = {name: file[name].shape for name in file.files}
             arguments_there = str(file['extensions/RunState/arguments'])
-    except (EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f'snapshot {path} is damaged or none of fit ({error}); delete it to '
                          'start anew') from None
     if arguments_there != arguments:
@@ -74,4 +77,8 @@ def load(path, trainer, arguments):
         if there.get(name) != numpy.shape(value):
             raise ValueError(f'snapshot {path} is of another network: {name} has shape '
                              f'{numpy.shape(value)} here, {there.get(name, "no entry")} there')
-    chainer.serializers.load_npz(path, trainer)
+    try:
+        chainer.serializers.load_npz(path, trainer)
+    except KeyError as error:       # the optimizer comes first
+        raise ValueError(f'snapshot {path} is of a run with another kind of optimizer or other frozen layers: '
+                         f'{error.args[0]}') from None

@@ -14,7 +14,7 @@ import chainer
 import numpy
 
 import nico2ai_cnn  # NOQA: F401  (revives Chainer)
-from nico2ai_cnn import _snapshot, datasets, links, training, transforms
+from nico2ai_cnn import _checks, _snapshot, datasets, links, training, transforms
 from nico2ai_cnn.transforms.compose import accepts
 
 NETWORKS = {name.lower(): getattr(links, name) for name in links.__all__
@@ -101,6 +101,7 @@ def parser():
 
 def run(arguments, comm):
     """Trains as the arguments say; returns the exit code."""
+    _checks.seed('--seed', arguments.seed)
     model = network(arguments.model, arguments.option, arguments.seed)
     for name in 'epochs', 'batch_size', 'digits':
         if getattr(arguments, name) is not None and getattr(arguments, name) < 1:
@@ -143,8 +144,8 @@ def network(name, options, seed):
         sys.path.insert(0, os.getcwd())
         try:
             make = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise Unusable(f'--model {name}: {error}') from None
+        except Exception as error:      # whatever is wrong with a module of somebody's own
+            raise Unusable(f'--model {name}: {type(error).__name__}: {error}') from None
     elif name.lower() in NETWORKS:
         make = NETWORKS[name.lower()]
     else:

@@ -66,11 +66,12 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
     Raises:
         ValueError, TypeError: If an argument is unusable: an empty data set,
             a shape that the model rejects, a label out of range, a snapshot
-            of another network.
+            of another network or run.
         FloatingPointError: If the loss becomes NaN or infinite; names the step,
             and the model keeps the parameters from before it.
         MemoryError: If a batch is too large; says which size fits.
         FileExistsError: If ``snapshot`` exists and ``resume`` is False.
+        IsADirectoryError: If it is a folder.
         RuntimeError: If a GPU is asked for where there is none.
     """
     _checks.link('model', model)
@@ -78,11 +79,14 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
     step_size = _checks.step_size(optimizer, decay)
     _checks.positive_int('epochs', epochs)
     _checks.positive_int('batch_size', batch_size)
+    _checks.seed('seed', seed)
     device = choose_device(device)
     train = _checks.as_dataset('train', train)
     test = None if test is None else _checks.as_dataset('test', test)
     if snapshot is not None:
         snapshot = pathlib.Path(snapshot)
+        if snapshot.is_dir():
+            raise IsADirectoryError(f'snapshot must be the path of a file; {str(snapshot)!r} is a folder')
         if snapshot.exists() and not resume:
             raise FileExistsError(f'snapshot {snapshot} exists; pass resume=True to go on from '
                                   'it, or delete it to start anew')
@@ -140,7 +144,7 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
             trainer.extend(Progress(epochs, n_step, log, with_test=test is not None),
                            trigger=lambda trainer: True)
         arguments = (f'{len(train)} examples in batches of {iterator.batch_size}, '
-                     f'{type(optimizer).__name__}, decay={decay}, '
+                     f'{type(optimizer).__name__}, decay={decay}, seed={seed}, '
                      f'{"without" if test is None else "with"} a test set')
         trainer.extend(_snapshot.RunState(order, arguments), trigger=lambda trainer: False)
         if snapshot is not None and first:

@@ -1,3 +1,5 @@
+import signal
+
 import matplotlib
 import matplotlib.pyplot
 import numpy as np
@@ -28,3 +30,11 @@ def digits():
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def python_handles_ctrl_c():
+    """A job in the background starts with Ctrl-C ignored; tests of it need it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -6,6 +6,9 @@ import signal
 import chainer
 import chainer.functions as F
 import chainer.links as L
+import numpy as np
+
+from nico2ai_cnn import links
 
 
 class Net(chainer.Chain):
@@ -49,3 +52,33 @@ class Tiny(chainer.Chain):
         if self._step == self._dies_at and os.environ.get('PMI_RANK') == '1':
             os.kill(os.getpid(), signal.SIGKILL)
         return self.fc(F.dropout(x, 0.2))
+
+
+class Dropping(chainer.Chain):
+    """A perceptron with dropout, so that resuming must restore its masks too."""
+
+    def __init__(self, seed=0):
+        super().__init__()
+        with self.init_scope():
+            self.mlp = links.MLP(rng=np.random.default_rng(seed))
+
+    def forward(self, x):
+        return self.mlp(F.dropout(x, 0.3))
+
+
+def weights(model):
+    return np.concatenate([param.array.ravel() for param in model.params()])
+
+
+def interrupt_after(model, n_step):
+    """Returns the model with a forward that sends Ctrl-C during step n_step."""
+    forward, calls = model.forward, []
+
+    def counting(x):
+        calls.append(1)
+        if chainer.config.train and sum(calls) == n_step:
+            signal.raise_signal(signal.SIGINT)
+        return forward(x)
+
+    model.forward = counting
+    return model

@@ -70,7 +70,7 @@ def test_fit_and_predict(switch, digits):
     logs, answers = [], []
     for device in 'cpu', DEVICE:
         model = links.LeNet(rng=np.random.default_rng(0))
-        with chainer.using_config('use_compiled_cpu', switch):
+        with chainer.using_config('use_compiled_cpu', switch), chainer.using_config('use_fast_gpu', switch):
             logs.append(training.fit(model, *digits, epochs=2, batch_size=60, transform=train.AUGMENT['elastic'],
                                      device=device, progress=False))
         answers.append(training.predict(model, digits[1][0]))

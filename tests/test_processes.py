@@ -1,9 +1,7 @@
 """Several processes train as one: python -m nico2ai_cnn.train under mpiexec."""
 
 import os
-import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import types
@@ -13,14 +11,8 @@ import numpy as np
 import pytest
 
 from nico2ai_cnn._processes import Processes
+from tests.mpi import MPIEXEC, needs_mpi
 from tests.notebook_files import ROOT
-
-MPIEXEC = shutil.which('mpiexec', path=f'{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}')
-try:
-    import mpi4py  # NOQA: F401
-except ImportError:
-    MPIEXEC = None
-needs_mpi = pytest.mark.skipif(MPIEXEC is None, reason='needs mpi4py and mpiexec, the extra "distributed"')
 
 
 def train(n_process, line, timeout=120):
@@ -99,6 +91,7 @@ def test_mpiexec_without_mpi4py(monkeypatch, capsys, tmp_path):
     (True, '3 processes on one computer want a GPU each, and it has 2; fewer processes')])
 def test_gpus_that_do_not_suffice(nccl, said, monkeypatch):
     import chainermn
+    import mpi4py
     from nico2ai_cnn import train as command
 
     def create_communicator(name):

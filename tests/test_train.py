@@ -94,7 +94,10 @@ def test_ctrl_c_leaves_a_snapshot_that_resumes(capsys, monkeypatch, tmp_path, ct
 
 @pytest.mark.parametrize('line, said', [
     ('--model lexnet', "one of alexnet, deepface, .* got 'lexnet'"),
-    ('--model nowhere:Net', "--model nowhere:Net: No module named 'nowhere'"),
+    ('--model nowhere:Net', "--model nowhere:Net: ModuleNotFoundError: No module named 'nowhere'"),
+    ('--model lenet --seed -1', '--seed must be an integer from 0 to 4294967295; got -1'),
+    ('--model lenet --device foo', "device must be 'auto', 'cpu', 'gpu', or a name of Chainer's such as '@cupy:0'; got 'foo'"),
+    ('--model lenet --option rng=3', 'rng must be a numpy.random.Generator'),
     ('--model tests.nets:Nothing', "has no attribute 'Nothing'"),
     ('--model lenet --option width', "KEY=VALUE; got 'width'"),
     ('--model lenet --option width=3', "with width=3: .*unexpected keyword argument 'width'"),

@@ -2,7 +2,6 @@
 
 import math
 
-import numpy
 
 from nico2ai_cnn.cpu import pool
 from nico2ai_cnn.cpu._compile import kernel

@@ -71,7 +71,7 @@ def maximize_activation(model, layer, channels, shape, n_step=100, step_size=0.0
                                ('decay', decay, 0 <= decay < 1)):
         if not right:
             raise ValueError(f'{name} is out of range; got {value!r}')
-    rng = rng or numpy.random.default_rng()
+    rng = _checks.generator(rng)
     device = predictor(model).device
     xp = device.xp
     low, high = (device.send(numpy.broadcast_to(numpy.asarray(limit, 'f'), shape)) for limit in limits)

@@ -7,7 +7,6 @@ convolutional neural networks. NIPS 2012.
 import chainer
 import chainer.functions as F
 import chainer.links as L
-import numpy
 
 from nico2ai_cnn import _checks
 from nico2ai_cnn.links._initial import FanIn, Gaussian
@@ -54,6 +53,11 @@ class AlexNet(chainer.Chain):
             paper, normal with a standard deviation of 0.01. Biases are 1 in conv2,
             conv4, conv5, fc6 and fc7, else 0. The other two forms begin with He's
             weights and biases of 0.
+
+    Raises:
+        TypeError: If ``rng`` is no generator, such as a seed.
+        ValueError: If ``n_class`` or ``in_channels`` is not an integer of at least 1, or both ``small`` and ``one_tower``
+            are asked for.
     """
 
     def __init__(self, n_class=1000, in_channels=3, small=False, one_tower=False, rng=None):
@@ -63,7 +67,7 @@ class AlexNet(chainer.Chain):
         if small and one_tower:
             raise ValueError('small=True and one_tower=True are two forms of AlexNet; give one of them')
         self.in_channels, self.one_tower = in_channels, one_tower
-        rng = rng or numpy.random.default_rng()
+        rng = _checks.generator(rng)
         zero = {'initialW': FanIn(2 ** 0.5, rng) if small or one_tower else Gaussian(0.01, rng)}
         one = {**zero, 'initial_bias': 0 if small or one_tower else 1}
         first, n_unit, groups, pooled = {'ksize': 11, 'stride': 4}, 4096, 2, 6

@@ -7,7 +7,6 @@ performance in face verification. CVPR 2014.
 import chainer
 import chainer.functions as F
 import chainer.links as L
-import numpy
 
 from nico2ai_cnn import _checks
 from nico2ai_cnn.links._initial import FanIn, Gaussian
@@ -44,6 +43,10 @@ class DeepFace(chainer.Chain):
         rng (numpy.random.Generator): Where the initial weights come from: as in the paper,
             normal with a standard deviation of 0.01, and biases 0.5. Where small, He's, and
             biases 0.
+
+    Raises:
+        TypeError: If ``rng`` is no generator, such as a seed.
+        ValueError: If ``n_class`` or ``in_channels`` is not an integer of at least 1.
     """
 
     def __init__(self, n_class=4030, in_channels=3, small=False, rng=None):
@@ -51,7 +54,7 @@ class DeepFace(chainer.Chain):
         _checks.positive_int('n_class', n_class)
         _checks.positive_int('in_channels', in_channels)
         self.in_channels, self.size = in_channels, 28 if small else 152
-        rng = rng or numpy.random.default_rng()
+        rng = _checks.generator(rng)
         if small:
             ksizes, sizes, n_unit = (5, 4, 3, 3, 2), (12, 9, 7, 3, 2), 128
             initial = {'initialW': FanIn(2 ** 0.5, rng)}

@@ -7,7 +7,6 @@ A. Rabinovich: Going deeper with convolutions. CVPR 2015 (arXiv 1409.4842, 2014)
 import chainer
 import chainer.functions as F
 import chainer.links as L
-import numpy
 
 from nico2ai_cnn import _checks
 from nico2ai_cnn.links._initial import FanIn
@@ -67,6 +66,11 @@ class GoogLeNet(chainer.Chain):
             :func:`load_pretrained` reads them.) 6,617,624 parameters without heads.
         rng (numpy.random.Generator): Where the initial weights come from. The paper is silent;
             LeCun's normal distribution, and biases 0.2, as in the authors' public model.
+
+    Raises:
+        TypeError: If ``rng`` is no generator, such as a seed.
+        ValueError: If ``n_class`` or ``in_channels`` is not an integer of at least 1, or both ``small`` and ``torchvision``
+            are asked for.
     """
 
     def __init__(self, n_class=1000, in_channels=3, small=False, heads=True, torchvision=False, rng=None):
@@ -78,7 +82,7 @@ class GoogLeNet(chainer.Chain):
         self.in_channels, self.size = in_channels, 28 if small else 224
         self.small, self.heads, self.torchvision = small, heads, torchvision
         ksize5 = 3 if torchvision else 5        # of the paper's 5x5 convolutions
-        weights = FanIn(1, rng or numpy.random.default_rng())
+        weights = FanIn(1, _checks.generator(rng))
         initial = {'initialW': weights, 'initial_bias': 0.2}
         part, depth, self.names = (8, 16, SMALL) if small else (1, 192, tuple(INCEPTIONS))
         with self.init_scope():

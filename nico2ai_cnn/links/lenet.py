@@ -39,6 +39,10 @@ class LeNet(chainer.Chain):
         n_class (int): Number of classes.
         in_channels (int): Number of channels of the 28x28 images.
         rng (numpy.random.Generator): Where the initial weights come from.
+
+    Raises:
+        TypeError: If ``rng`` is no generator, such as a seed.
+        ValueError: If ``n_class`` or ``in_channels`` is not an integer of at least 1.
     """
 
     def __init__(self, n_class=10, in_channels=1, rng=None):
@@ -46,7 +50,7 @@ class LeNet(chainer.Chain):
         _checks.positive_int('n_class', n_class)
         _checks.positive_int('in_channels', in_channels)
         self.in_channels = in_channels
-        initial = chainer.initializers.LeCunNormal(rng=rng or numpy.random.default_rng())
+        initial = chainer.initializers.LeCunNormal(rng=_checks.generator(rng))
         with self.init_scope():
             self.conv1 = L.Convolution2D(in_channels, 6, ksize=5, pad=2, initialW=initial)
             self.conv2 = L.Convolution2D(6, 16, ksize=5, initialW=initial)
@@ -98,6 +102,11 @@ class LeNet5(chainer.Chain):
         in_channels (int): Number of channels of the images.
         rng (numpy.random.Generator): Where the initial weights come from: as in
             the paper, uniform in +-2.4 / fan-in.
+
+    Raises:
+        TypeError: If ``rng`` is no generator, such as a seed.
+        ValueError: If ``n_class`` or ``in_channels`` is not an integer of at least 1, or there are more
+            than 10 classes.
     """
 
     def __init__(self, n_class=10, in_channels=1, rng=None):
@@ -108,7 +117,7 @@ class LeNet5(chainer.Chain):
             raise ValueError(f'n_class must be at most {len(DIGIT_CODES)}, the number of digit '
                              f'codes in the output layer; got {n_class}')
         self.in_channels = in_channels
-        rng = rng or numpy.random.default_rng()
+        rng = _checks.generator(rng)
 
         def initial(fan_in):
             uniform = chainer.initializers.Uniform(2.4 / fan_in, rng=rng)

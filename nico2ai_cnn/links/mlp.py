@@ -3,7 +3,6 @@
 import chainer
 import chainer.functions as F
 import chainer.links as L
-import numpy
 
 from nico2ai_cnn import _checks
 
@@ -26,6 +25,10 @@ class MLP(chainer.Chain):
         n_class (int): Number of classes.
         in_channels (int): Number of channels of the 28x28 images.
         rng (numpy.random.Generator): Where the initial weights come from.
+
+    Raises:
+        TypeError: If ``rng`` is no generator, such as a seed.
+        ValueError: If ``n_class`` or ``in_channels`` is not an integer of at least 1.
     """
 
     def __init__(self, n_class=10, in_channels=1, rng=None):
@@ -33,7 +36,7 @@ class MLP(chainer.Chain):
         _checks.positive_int('n_class', n_class)
         _checks.positive_int('in_channels', in_channels)
         self.in_channels = in_channels
-        initial = chainer.initializers.LeCunNormal(rng=rng or numpy.random.default_rng())
+        initial = chainer.initializers.LeCunNormal(rng=_checks.generator(rng))
         with self.init_scope():
             self.fc1 = L.Linear(in_channels * 28 * 28, 300, initialW=initial)
             self.fc2 = L.Linear(300, 100, initialW=initial)

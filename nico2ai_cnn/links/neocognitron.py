@@ -47,6 +47,10 @@ class Neocognitron(chainer.Chain):
         n_class (int): Number of classes.
         n_plane (int): The most planes of S2-cells that are learnt.
         rng (numpy.random.Generator): The order in which digits are seen, and where.
+
+    Raises:
+        TypeError: If ``rng`` is no generator, such as a seed.
+        ValueError: If ``n_class`` or ``n_plane`` is not an integer of at least 1.
     """
 
     def __init__(self, n_class=10, n_plane=200, rng=None):
@@ -54,7 +58,7 @@ class Neocognitron(chainer.Chain):
         _checks.positive_int('n_class', n_class)
         _checks.positive_int('n_plane', n_plane)
         self.n_class, self.n_plane = n_class, n_plane
-        self._rng = rng or numpy.random.default_rng()
+        self._rng = _checks.generator(rng)
         with self.init_scope():
             self.add_persistent('edges', edges(n_direction=8, ksize=5, sigma=1.))
             self.add_persistent('features', None)       # (n_plane, 8, 5, 5), of length 1 each

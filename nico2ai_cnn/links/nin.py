@@ -6,7 +6,6 @@ M. Lin, Q. Chen, S. Yan: Network in network. ICLR 2014 (arXiv 1312.4400).
 import chainer
 import chainer.functions as F
 import chainer.links as L
-import numpy
 
 from nico2ai_cnn import _checks
 from nico2ai_cnn.links._initial import FanIn, Gaussian
@@ -74,6 +73,11 @@ class NIN(chainer.Chain):
         rng (numpy.random.Generator): Where the initial weights come from: as in the
             authors' model for ImageNet, normal with a standard deviation of 0.05, but 0.01
             in conv1, conv3 and the last layer. Where small, He's. Biases are 0.
+
+    Raises:
+        TypeError: If ``rng`` is no generator, such as a seed.
+        ValueError: If ``n_class`` or ``in_channels`` is not an integer of at least 1, or both ``small`` and ``cifar``
+            are asked for.
     """
 
     def __init__(self, n_class=1000, in_channels=3, small=False, cifar=False, rng=None):
@@ -94,7 +98,7 @@ class NIN(chainer.Chain):
             blocks = (96, 96, 96), (256, 256, 256), (384, 384, 384), (1024, 1024, n_class)
         windows = first, {'ksize': 5, 'pad': 2}, {'ksize': 3, 'pad': 1}, {'ksize': 3, 'pad': 1}
         self.blocks = [(f'conv{i}', f'cccp{2 * i - 1}', f'cccp{2 * i}') for i in range(1, len(blocks) + 1)]
-        rng = rng or numpy.random.default_rng()
+        rng = _checks.generator(rng)
         depth = in_channels
         with self.init_scope():
             for names, depths, window in zip(self.blocks, blocks, windows):

@@ -7,7 +7,6 @@ K. He, X. Zhang, S. Ren, J. Sun: Deep residual learning for image recognition. C
 import chainer
 import chainer.functions as F
 import chainer.links as L
-import numpy
 
 from nico2ai_cnn import _checks
 from nico2ai_cnn.links._initial import FanIn
@@ -51,6 +50,11 @@ class ResNet(chainer.Chain):
         shortcuts (bool): False builds the plain twin, equally deep, without shortcuts.
         rng (numpy.random.Generator): Where the initial weights come from: He's normal
             distribution, as in the paper; there is no bias but that of fc, 0.
+
+    Raises:
+        TypeError: If ``rng`` is no generator, such as a seed.
+        ValueError: If ``n_class`` or ``in_channels`` is not an integer of at least 1, or there is no
+            such ResNet of ``n_layers``.
     """
 
     def __init__(self, n_layers=None, n_class=1000, in_channels=3, small=False, shortcuts=True, rng=None):
@@ -69,7 +73,7 @@ class ResNet(chainer.Chain):
             self.size, depth, stem, n_blocks = 224, 64, {'ksize': 7, 'stride': 2, 'pad': 3}, N_BLOCKS[n_layers]
         self.in_channels, self.small, self.n_layers, self.shortcuts = in_channels, small, n_layers, shortcuts
         bottleneck = n_layers >= 50 and not small
-        initial = FanIn(2 ** 0.5, rng or numpy.random.default_rng())
+        initial = FanIn(2 ** 0.5, _checks.generator(rng))
         self.stages = [f'res{i}' for i in range(2, 2 + len(n_blocks))]
         with self.init_scope():
             self.conv1 = L.Convolution2D(in_channels, depth, nobias=True, initialW=initial, **stem)

@@ -7,7 +7,6 @@ for visual recognition. ECCV 2014 (arXiv 1406.4729).
 import chainer
 import chainer.functions as F
 import chainer.links as L
-import numpy
 
 from nico2ai_cnn import _checks
 from nico2ai_cnn.links._initial import FanIn, Gaussian
@@ -52,6 +51,10 @@ class SPPNet(chainer.Chain):
         rng (numpy.random.Generator): Where the initial weights come from: as in the
             authors' model, normal with a standard deviation of 0.01, and biases 1 in
             conv2, conv4, conv5, fc6 and fc7, else 0. Where small, He's, and biases 0.
+
+    Raises:
+        TypeError: If ``rng`` is no generator, such as a seed.
+        ValueError: If ``n_class`` or ``in_channels`` is not an integer of at least 1.
     """
 
     def __init__(self, n_class=1000, in_channels=3, small=False, rng=None):
@@ -60,7 +63,7 @@ class SPPNet(chainer.Chain):
         _checks.positive_int('in_channels', in_channels)
         self.in_channels = in_channels
         self.least_size = 4 if small else 31     # what leaves conv5 one pixel
-        rng = rng or numpy.random.default_rng()
+        rng = _checks.generator(rng)
         if small:
             depths, n_unit, initial = (8, 16, 24, 24, 24), 128, FanIn(2 ** 0.5, rng)
             first, second = {'ksize': 5, 'pad': 2}, {'ksize': 3, 'pad': 1}

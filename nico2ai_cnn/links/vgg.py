@@ -58,6 +58,10 @@ class VGG16(chainer.Chain):
         rng (numpy.random.Generator): Where the initial weights come from: Glorot and
             Bengio's normal distribution, which the paper recommends for training all
             layers at once (it had trained shallower nets first). Biases are 0.
+
+    Raises:
+        TypeError: If ``rng`` is no generator, such as a seed.
+        ValueError: If ``n_class`` or ``in_channels`` is not an integer of at least 1.
     """
 
     def __init__(self, n_class=1000, in_channels=3, small=False, rng=None):
@@ -66,7 +70,7 @@ class VGG16(chainer.Chain):
         _checks.positive_int('in_channels', in_channels)
         blocks, self.size, n_unit = (SMALL_BLOCKS, 28, 128) if small else (BLOCKS, 224, 4096)
         self.in_channels = in_channels
-        initial = Glorot(1, rng or numpy.random.default_rng())
+        initial = Glorot(1, _checks.generator(rng))
         size, depth, self.blocks = self.size, in_channels, []
         with self.init_scope():
             for block, (n_conv, out_channels) in enumerate(blocks, 1):

@@ -4,6 +4,8 @@ import chainer
 import numpy
 from chainer.backends import cuda
 
+from nico2ai_cnn import _checks
+
 
 def batch_of(x, floats=True):
     """Returns x as a batch, and a function that gives a batch, or what was drawn for one, x's own form.
@@ -34,16 +36,11 @@ def generator(rng, x):
     Raises:
         TypeError: If it is no generator, or CuPy's where x is in ordinary memory.
     """
-    if rng is None:
-        return numpy.random.default_rng()
-    if isinstance(rng, numpy.random.Generator):
-        return rng
     if cuda.available and isinstance(rng, cuda.cupy.random.Generator):
         if isinstance(x, numpy.ndarray):
             raise TypeError('rng draws on the GPU, and x is a NumPy array; give numpy.random.default_rng(...)')
         return rng
-    raise TypeError('rng must be a numpy.random.Generator, as of numpy.random.default_rng(0), or CuPy\'s; got '
-                    f'{type(rng).__name__}')
+    return _checks.generator(rng)
 
 
 def in_memory(value, dtype=None):

@@ -3,6 +3,8 @@
 import matplotlib.pyplot as plt
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
+_MARKERS = 'osv^DPX*<>hdp8'
+
 
 def show_history(log, axes=None):
     """Draws the learning curve: loss on the left, error rate on the right.
@@ -46,16 +48,23 @@ def show_accuracy(x, curves, xlabel, ax=None):
 
     Args:
         x: The settings, M numbers.
-        curves (dict): Name of the network: M accuracies in [0, 1].
+        curves (dict): Name of the network: M accuracies in [0, 1]; at most 14 networks.
         xlabel (str): What the setting is, with its unit.
         ax: Matplotlib axes, or None for new ones.
 
     Returns:
         matplotlib.axes.Axes: The axes drawn on.
+
+    Raises:
+        ValueError: If there are no curves or more than 14, or one has not M points.
     """
+    _check_number('curves', curves)
+    for name, accuracy in curves.items():
+        if len(accuracy) != len(x):
+            raise ValueError(f'curves: {name!r} has {len(accuracy)} accuracies, and x {len(x)} settings')
     if ax is None:
         _, ax = plt.subplots(figsize=(4.5, 3.2))
-    for (name, accuracy), marker in zip(curves.items(), 'osv^D'):
+    for (name, accuracy), marker in zip(curves.items(), _MARKERS):
         ax.plot(x, accuracy, marker=marker, label=name)
     ax.axhline(0.1, color='0.5', linewidth=1, linestyle='--')
     ax.text(x[0], 0.115, 'guessing', color='0.35', fontsize=9)
@@ -83,13 +92,12 @@ def show_costs(results, axes=None):
     Raises:
         ValueError: If ``results`` is empty or too long.
     """
-    if not 1 <= len(results) <= 14:
-        raise ValueError(f'results must hold 1 to 14 networks; got {len(results)}')
+    _check_number('results', results)
     if axes is None:
         _, axes = plt.subplots(1, 3, figsize=(8.6, 3.9), sharey=True)
     for i, result in enumerate(results):
         for ax, cost in zip(axes, ('parameters', 'macs', 'seconds')):
-            ax.plot(result[cost], 1 - result['accuracy'], linestyle='', marker='osv^DPX*<>hdp8'[i], markersize=9,
+            ax.plot(result[cost], 1 - result['accuracy'], linestyle='', marker=_MARKERS[i], markersize=9,
                     color=f'C{i % 7}', label=result['name'])
     for ax, label in zip(axes, ('parameters', 'multiply-adds for one image', 'seconds of training')):
         ax.set_xscale('log')
@@ -103,3 +111,8 @@ def show_costs(results, axes=None):
     handles, names = axes[0].get_legend_handles_labels()
     axes[0].figure.legend(handles, names, loc='outside upper center', ncols=min(5, len(results)))
     return axes
+
+
+def _check_number(name, networks):
+    if not 1 <= len(networks) <= len(_MARKERS):
+        raise ValueError(f'{name} must hold 1 to {len(_MARKERS)} networks; got {len(networks)}')

@@ -1,6 +1,5 @@
 import multiprocessing
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -12,6 +11,7 @@ import pytest
 import threadpoolctl
 
 from nico2ai_cnn.cpu import pool
+from tests.mpi import MPIEXEC, needs_mpi
 
 needs_fork = pytest.mark.skipif(not hasattr(os, 'fork'), reason='this system cannot fork')
 
@@ -157,13 +157,12 @@ def test_numba_num_threads_is_respected(n):
                                   [abs(a).sum() for a in gradients()], rtol=1e-5)
 
 
-@pytest.mark.skipif(not shutil.which('mpiexec'), reason='MPI is not installed')
+@needs_mpi
 def test_under_mpi():
-    pytest.importorskip('mpi4py')
     code = ('import nico2ai_cnn, numpy\n'
             'from mpi4py import MPI\n'
             'from tests.cpu.test_pool import gradients\n'
             'sums = numpy.array([abs(a).sum() for a in gradients()])\n'
             'everyones = MPI.COMM_WORLD.allgather(sums)\n'
             'assert len(everyones) == 2 and (everyones[0] == everyones[1]).all()')
-    subprocess.run(['mpiexec', '-n', '2', sys.executable, '-c', code], check=True, timeout=120)
+    subprocess.run([MPIEXEC, '-n', '2', sys.executable, '-c', code], check=True, timeout=120)

@@ -68,7 +68,7 @@ endif
 	@$(MAKE) --no-print-directory $(INSTALLED)
 
 $(INSTALLED): pyproject.toml build-constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || { \
 		echo "The course needs Python 3.11, 3.12 or 3.13, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)."; \
 		echo "Install one from python.org (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python@3.13),"; \
 		echo "or name one that you have: make lab PYTHON=python3.13"; exit 1; }

@@ -17,7 +17,8 @@ def predict(model, x, batch_size=500):
         batch_size (int): How many are computed at a time; half as many where memory does not suffice.
 
     Raises:
-        ValueError: If ``x`` is empty.
+        ValueError: If ``x`` is empty, or ``batch_size`` is not an integer of at least 1.
+        TypeError: If the model is no ``chainer.Link``, or returns something else than a Variable.
         MemoryError: If not even one fits.
     """
     _checks.link('model', model)
@@ -59,7 +60,8 @@ def evaluate(model, data, batch_size=500):
 
     Raises:
         ValueError, TypeError: If the data set is empty, holds something else than
-            ``(x, t)``, or a label out of range.
+            ``(x, t)``, or a label out of range; and as for :func:`predict`.
+        MemoryError: If not even one image fits.
     """
     data = _checks.as_dataset('data', data)
     x, t = _batches.take(data, range(len(data)))

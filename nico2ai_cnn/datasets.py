@@ -18,7 +18,9 @@ from nico2ai_cnn import _checks
 
 MIRRORS = ('https://ossci-datasets.s3.amazonaws.com/mnist/',
            'https://storage.googleapis.com/cvdf-datasets/mnist/')
-LOCAL_FOLDER = pathlib.Path(__file__).resolve().parent.parent / 'data' / 'mnist'
+_COURSE = pathlib.Path(__file__).resolve().parent.parent
+# None where the package is installed without the course: then its neighbours are other packages.
+LOCAL_FOLDER = _COURSE / 'data' / 'mnist' if (_COURSE / 'pyproject.toml').exists() else None
 
 # What scikit-image brings in its wheel: a cat, a cup, a woman, a man with a camera, coins.
 PHOTOS = ('chelsea', 'coffee', 'astronaut', 'camera', 'coins')
@@ -107,6 +109,10 @@ def load_mnist_arrays(part):
     Returns:
         dict: ``'x'``, uint8 pixels of shape ``(N, 784)`` in [0, 255], and ``'y'``,
         uint8 labels of shape ``(N,)``; N is 60,000 or 10,000.
+
+    Raises:
+        ValueError: If there is no such part, or a file is damaged.
+        OSError: If there is no ``data/mnist`` and no mirror answers.
     """
     prefixes = {'train': 'train', 'test': 't10k'}
     if part not in prefixes:
@@ -138,9 +144,8 @@ def _read_idx(name):
 
 
 def _find(name):
-    local = LOCAL_FOLDER / name
-    if local.exists():
-        return local
+    if LOCAL_FOLDER and (LOCAL_FOLDER / name).exists():
+        return LOCAL_FOLDER / name
     folder = pathlib.Path(os.environ.get('NICO2AI_CNN_DATA') or pooch.os_cache('nico2ai_cnn'))
     return _download(name, folder / 'mnist')
 

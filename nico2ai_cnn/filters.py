@@ -10,8 +10,9 @@ from nico2ai_cnn import _checks
 
 
 def _kernel(rows):
+    # A copy that cannot be written to: it is shared by whoever imports it.
     kernel = numpy.array(rows, numpy.float32)
-    kernel.flags.writeable = False      # shared by whoever imports it
+    kernel.flags.writeable = False
     return kernel
 
 
@@ -132,7 +133,7 @@ NAMED = {
     'difference across': DIFFERENCE_X, 'difference down': DIFFERENCE_Y,
     'Sobel, vertical edges': SOBEL_X, 'Sobel, horizontal edges': SOBEL_Y,
     'Prewitt, vertical edges': PREWITT_X, 'Prewitt, horizontal edges': PREWITT_Y,
-    'box blur 3x3': box(3), 'Gaussian blur 5x5': gaussian(5, 1.0), 'sharpen': SHARPEN,
-    'Gabor 7x7, vertical stripes': gabor(7, 4.0), 'Gabor 7x7, diagonal stripes': gabor(7, 4.0, 45),
+    'box blur 3x3': _kernel(box(3)), 'Gaussian blur 5x5': _kernel(gaussian(5, 1.0)), 'sharpen': SHARPEN,
+    'Gabor 7x7, vertical stripes': _kernel(gabor(7, 4.0)), 'Gabor 7x7, diagonal stripes': _kernel(gabor(7, 4.0, 45)),
     "the lecture's learnt filter": LEARNT, 'identity': IDENTITY}
 """Name to kernel, for menus."""

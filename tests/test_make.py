@@ -35,6 +35,18 @@ def test_python_too_old(tmp_path, goal):
     assert not (tmp_path / '.venv').exists()
 
 
+@pytest.mark.parametrize('version, accepted', [((3, 10), False), ((3, 11), True), ((3, 13), True), ((3, 14), False)])
+def test_versions_of_python(version, accepted, tmp_path):
+    """Pythons whose ``sys.version_info`` says so; one that is accepted is refused further on, for it lacks venv."""
+    python = tmp_path / 'python'
+    python.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo Python {version[0]}.{version[1]} && exit\n'
+                      f'case "$2" in *ensurepip*) exit 1;; esac\n'
+                      f'exec "{sys.executable}" -c "import sys; sys.version_info = {(*version, 0)}; exec(sys.argv[1])" "$2"\n')
+    python.chmod(0o755)
+    says = make(tmp_path, 'setup', f'PYTHON={python}').stdout
+    assert ('lacks venv or pip' in says) == accepted and ('The course needs Python 3.11' in says) != accepted
+
+
 def test_no_python(tmp_path):
     result = make(tmp_path, 'lab', 'PYTHON=no-such-python')
     assert result.returncode != 0 and 'The course needs Python 3.11' in result.stdout

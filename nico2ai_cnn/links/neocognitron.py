@@ -62,7 +62,7 @@ class Neocognitron(chainer.Chain):
         with self.init_scope():
             self.add_persistent('edges', edges(n_direction=8, ksize=5, sigma=1.))
             self.add_persistent('features', None)       # (n_plane, 8, 5, 5), of length 1 each
-            self.add_persistent('references', None)     # (n_reference, 200 * 4 * 4), of length 1 each
+            self.add_persistent('references', None)     # (n_reference, n_plane * 4 * 4), of length 1 each
             self.add_persistent('labels', None)         # (n_reference,)
 
     def learn(self, x, t, n_pass=2):
@@ -137,7 +137,7 @@ class Neocognitron(chainer.Chain):
         return _in_batches(lambda x: c_cells(s_cells(x, self.edges, .2, 3), 5, 1.2, 2, 2), x)
 
     def _c2(self, x):
-        """Returns what C2 answers, ``(N, 200 * 4 * 4)``, each of length 1 (or 0, if there is nothing)."""
+        """Returns what C2 answers, ``(N, n_plane * 4 * 4)``, each of length 1 (or 0, if there is nothing)."""
         c2 = _in_batches(lambda x: self.cells(x)['C2'], x)
         return of_length_1(c2.reshape(len(c2), -1))
 

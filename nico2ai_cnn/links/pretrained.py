@@ -50,8 +50,9 @@ def load_pretrained(model, name_or_path):
     Raises:
         TypeError: If there are no public weights for such a model.
         FileNotFoundError: If ``name_or_path`` is neither such a name nor a file.
-        ValueError: If the file is a pickle, cut short, damaged, or lacks a tensor, has one too
-            many, or one of another shape or type. The model is untouched then.
+        ValueError: If a name is that of another model's weights, or the file is a pickle, cut short,
+            damaged, or lacks a tensor, has one too many, or one of another shape or type. The model
+            is untouched then.
         OSError: If the download fails.
     """
     kind, names = _public_names.of(model)

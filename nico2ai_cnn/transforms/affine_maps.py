@@ -36,22 +36,70 @@ def affine(x, matrix, fill=0., edge=False):
 
 
 def rotate(x, angle, fill=0., edge=False):
-    """Turns images about their centre, counter-clockwise, by ``angle`` degrees: one, or one for each."""
+    """Turns images about their centre, counter-clockwise.
+
+    Args:
+        x, fill, edge: As for :func:`affine`.
+        angle: Degrees: one number, or one for each of N images.
+
+    Returns:
+        As x.
+
+    Raises:
+        TypeError: If x is not of floats.
+        ValueError: If x has another shape, or ``angle`` is not finite, or not one number or N.
+    """
     return _moved(x, fill, edge, angle=angle)
 
 
 def shift(x, dy=0, dx=0, fill=0., edge=False):
-    """Moves images ``dy`` pixels down and ``dx`` to the right; fractions too, one for all or one for each."""
+    """Moves images.
+
+    Args:
+        x, fill, edge: As for :func:`affine`.
+        dy, dx: Pixels down and to the right, fractions too: one number, or one for each of N images.
+
+    Returns:
+        As x.
+
+    Raises:
+        TypeError: If x is not of floats.
+        ValueError: If x has another shape, or ``dy`` or ``dx`` is not finite, or not one number or N.
+    """
     return _moved(x, fill, edge, dy=dy, dx=dx)
 
 
 def zoom(x, scale, fill=0., edge=False):
-    """Makes what is in the image ``scale`` times as large: one number for all, or one for each image."""
+    """Makes what is in the image ``scale`` times as large, about the centre.
+
+    Args:
+        x, fill, edge: As for :func:`affine`.
+        scale: Factor above 0: one number, or one for each of N images.
+
+    Returns:
+        As x.
+
+    Raises:
+        TypeError: If x is not of floats.
+        ValueError: If x has another shape, or ``scale`` is not finite and above 0, or not one number or N.
+    """
     return _moved(x, fill, edge, scale=scale)
 
 
 def shear(x, angle, fill=0., edge=False):
-    """Slants images: ``angle`` degrees, one or one for each; the top goes right where it is positive."""
+    """Slants images; the top goes right where ``angle`` is positive.
+
+    Args:
+        x, fill, edge: As for :func:`affine`.
+        angle: Degrees between -90 and 90: one number, or one for each of N images.
+
+    Returns:
+        As x.
+
+    Raises:
+        TypeError: If x is not of floats.
+        ValueError: If x has another shape, or ``angle`` is out of range, or not one number or N.
+    """
     return _moved(x, fill, edge, shear=angle)
 
 

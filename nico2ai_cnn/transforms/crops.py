@@ -45,7 +45,17 @@ def _cut(batch, top, left, height, width):
 
 
 def center_crop(x, size):
-    """Cuts the middle out: see :func:`crop`."""
+    """Cuts the middle out; where it cannot lie in the middle, half a pixel further up or left.
+
+    Args:
+        x, size: As for :func:`crop`.
+
+    Returns:
+        As x, with the new height and width.
+
+    Raises:
+        TypeError, ValueError: If an argument is unusable, or the cut-out is larger than the image.
+    """
     batch, back = batch_of(x, floats=False)
     height, width = _size_within(size, batch)
     return back(crop(batch, (batch.shape[2] - height) // 2, (batch.shape[3] - width) // 2, (height, width)))

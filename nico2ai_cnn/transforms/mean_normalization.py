@@ -13,6 +13,9 @@ class MeanNormalization(chainer.Link):
     Args:
         per (str): ``'pixel'``: a mean image, one number for each channel, row and column (AlexNet);
             ``'channel'``: one number for each channel (VGG16).
+
+    Raises:
+        ValueError: If ``per`` is neither.
     """
 
     def __init__(self, per='pixel'):

@@ -10,10 +10,11 @@ import numpy
 from nico2ai_cnn.visualize.pixels import show_pixels
 
 COLOURS = '#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9'
+_CELL = 0.46    # width and height of a pixel, in inches
 RING = [matplotlib.patheffects.Stroke(linewidth=4.5, foreground='black'), matplotlib.patheffects.Normal()]
 
 
-def show_pooling(image, pooled, ksize, stride, winners=None, form='{:g}', title='pooled', cell=0.46):
+def show_pooling(image, pooled, ksize, stride, winners=None, form='{:g}', title='pooled'):
     """Draws an image with its windows, and beside it the pooled map.
 
     Each window has the colour of the output that comes of it. A window that hangs over the
@@ -28,7 +29,6 @@ def show_pooling(image, pooled, ksize, stride, winners=None, form='{:g}', title=
             window, or None for no rings.
         form (str): How a value is written.
         title (str): Above the result.
-        cell (float): Width and height of one pixel, in inches.
 
     Returns:
         numpy.ndarray: The two matplotlib axes.
@@ -47,13 +47,11 @@ def show_pooling(image, pooled, ksize, stride, winners=None, form='{:g}', title=
     low, high = min(0, image.min()), 1.15 * image.max()     # so that no pixel is as white as the page
     _, axes = plt.subplots(
         1, 2, width_ratios=[image.shape[1] + 1.4, pooled.shape[1] + 1.4],
-        figsize=(cell * (image.shape[1] + pooled.shape[1] + 3.6), cell * image.shape[0] + 0.9))
-    show_pixels(image, axes[0], form, vmin=low, vmax=high, zeros=True, title='input')
-    show_pixels(pooled, axes[1], form, vmin=low, vmax=high, zeros=True, title=title)
+        figsize=(_CELL * (image.shape[1] + pooled.shape[1] + 3.6), _CELL * image.shape[0] + 0.9))
+    show_pixels(image, axes[0], form, vmin=low, vmax=high, zeros=True, title='input', fontsize=10)
+    show_pixels(pooled, axes[1], form, vmin=low, vmax=high, zeros=True, title=title, fontsize=10)
     for ax in axes:
         ax.set_aspect('equal')
-        for text in ax.texts:
-            text.set_fontsize(10)
     covered = [(windows - 1) * stride + ksize for windows in pooled.shape]
     bottom, right = (length - 0.5 if reach <= length else reach - 0.4
                      for length, reach in zip(image.shape, covered))

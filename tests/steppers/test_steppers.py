@@ -110,6 +110,9 @@ def test_first_frame_of_backward_is_chainers(rng):
     assert numbers_of(axes['gW']) == as_dict(gy[0, 0, 0] * x[0, :3, :3])
     axes = axes_titled(steppers.PoolingBackwardStepper(np.arange(16.0).reshape(4, 4), [[7, 1], [2, 3]]))
     assert numbers_of(axes['gx']) == as_dict(np.diag([0, 7, 0, 0]))
+    for cover_all, side in (True, 3), (False, 2):
+        stepper = steppers.PoolingBackwardStepper(np.arange(25.0).reshape(5, 5), cover_all=cover_all)
+        assert axes_titled(stepper)['error gy'].images[0].get_array().shape == (side, side)
 
 
 @pytest.mark.parametrize('net, shape', [

@@ -38,6 +38,18 @@ def test_random_affine_equals_scipy(batch, edge, options):
             np.testing.assert_allclose(y[n, c], by_scipy(batch[n, c], maps[n], **options), atol=2e-5)
 
 
+@pytest.mark.parametrize('edge, options', [(False, {'cval': 0.3}), (True, {'mode': 'nearest'})])
+@pytest.mark.parametrize('move, param', [
+    (lambda x, **outside: T.rotate(x, 30, **outside), {'angle': 30}),
+    (lambda x, **outside: T.shift(x, 2.5, -4, **outside), {'dy': 2.5, 'dx': -4}),
+    (lambda x, **outside: T.zoom(x, 0.7, **outside), {'scale': 0.7}),
+    (lambda x, **outside: T.shear(x, 20, **outside), {'shear': 20})], ids=['rotate', 'shift', 'zoom', 'shear'])
+def test_what_comes_in_from_outside(move, param, edge, options, batch):
+    wanted = by_scipy(batch[0, 0], matrices(**param), **options)
+    np.testing.assert_allclose(move(batch, fill=0.3, edge=edge)[0, 0], wanted, atol=2e-5)
+    assert np.abs(move(batch)[0, 0] - wanted).max() > 0.1
+
+
 def test_affine_takes_one_map_or_one_for_each(batch):
     maps = np.random.default_rng(2).normal([[1, 0, 0], [0, 1, 0]], 0.2, (3, 2, 3))
     y = T.affine(batch, maps)
@@ -172,6 +184,9 @@ def test_random_elastic_smooths_as_scipy_does(sigma):
                                           radius=(0, 0, *[int(np.ceil(3 * sigma))] * 2))
     np.testing.assert_allclose(param['offsets'], wanted, atol=1e-4)
     np.testing.assert_array_equal(y, T.elastic(x, param['offsets']))
+    for outside in {'fill': 0.7}, {'edge': True}:
+        np.testing.assert_array_equal(T.random_elastic(x, 34, sigma, rng=np.random.default_rng(1), **outside),
+                                      T.elastic(x, param['offsets'], **outside))
     by_products = elastic_distortion.smooth_by_products(       # as on a GPU
         noise.astype('f'), 34, elastic_distortion.gaussian(sigma), np)
     np.testing.assert_allclose(by_products, wanted, atol=1e-4)

@@ -1,6 +1,7 @@
 """What every check is made of: it prints one line, and never raises."""
 
 import functools
+import traceback
 
 import chainer
 import numpy
@@ -17,14 +18,23 @@ def says(check):
         try:
             check(answer)
         except Waiting:
-            print(f'⏳ {name}: nothing here yet. Write your answer above, then run this again.')
+            print(f'⏳ {name}: it returns None so far. Write your answer above; it ends in "return …". Then run this again.')
         except Wrong as wrong:
             print(f'✗ {name}: {wrong}')
         except Exception as error:
-            print(f'✗ {name}: your code raised {type(error).__name__}: {error}')
+            print(f'✗ {name}: {_what_raised(answer, error)}')
         else:
             print(f'✓ {name}: right.')
     return wrapped
+
+
+def _what_raised(answer, error):
+    code = getattr(answer, '__code__', None) or getattr(answer.__init__, '__code__', None)
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if code and frame.filename == code.co_filename]
+    what = f'{type(error).__name__}: {" ".join(str(error).split())}'
+    if not lines:
+        return f'what it returns cannot be checked ({what}).'
+    return f'line {lines[-1].lineno} of the cell, {lines[-1].line!r}, raised {what}'
 
 
 class Waiting(Exception):

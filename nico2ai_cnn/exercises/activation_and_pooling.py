@@ -22,7 +22,13 @@ def check_max_pooling(max_pooling):
         right = _maximum(x, ksize, stride)
         height, width = right.shape
         what = f'for a map of {shape}, ksize {ksize}, stride {stride}: '
-        y = call(max_pooling, x.copy(), ksize, stride)
+        try:
+            y = call(max_pooling, x.copy(), ksize, stride)
+        except ValueError as error:
+            if 'inhomogeneous' not in str(error) and 'broadcast' not in str(error) and 'same shape' not in str(error):
+                raise
+            raise Wrong(f'{what}the slices, one for each place in the window, differ in size ({error}). Cut each to '
+                        'the number of windows that fit, [:height, :width].') from None
         if isinstance(y, tuple):
             raise Wrong(f'it returns {len(y)} things; wanted the maxima alone.')
         hints = [(F.average_pooling_2d(x[None, None], ksize, stride).array[0, 0],

@@ -127,6 +127,8 @@ def check_numerical_gradient(numerical_gradient):
         expect_array(call(numerical_gradient, f, given, eps), right, [
             ((at(eps) - at(0)) / eps, 'nudged to one side only: use f at +eps and at -eps.'),
             ((at(0) - at(-eps)) / eps, 'nudged to one side only: use f at +eps and at -eps.'),
+            (numpy.broadcast_to(right.sum(axis=tuple(range(1, right.ndim)), keepdims=True), shape),
+             'a whole row is nudged at once: go through all numbers one by one, np.ndindex(x.shape).'),
             ((at(eps) - at(-eps)) / eps, 'twice too large: the two points are 2 * eps apart.'),
             ((at(eps) - at(-eps)) / 2, 'this is half the difference; divide it by eps as well.'),
             (at(eps) - at(-eps), 'these are differences; divide them by 2 * eps.'),

@@ -87,7 +87,13 @@ def check_filter_each_map(filter_each_map):
         separate = F.convolution_2d(x.array.reshape(n * d, 1, height, width), kernel[None, None]).array
         right = separate.reshape(n, d, height - k + 1, width - k + 1)
         summed = right.sum(axis=1, keepdims=True)
-        y = call(filter_each_map, x, kernel)
+        try:
+            y = call(filter_each_map, x, kernel)
+        except chainer.utils.type_check.InvalidType as error:
+            if 'Convolution' not in str(error):
+                raise
+            raise Wrong(f'F.convolution_2d does not take these shapes: the filter is for one channel, and x, '
+                        f'{x.shape}, has {d}. First reshape x to (N · D, 1, H, W).') from None
         expect_array(y, right, [
             (summed, 'the channels are summed: that is one 3-D filter. Here every map stays by itself.'),
             (numpy.broadcast_to(summed, right.shape),

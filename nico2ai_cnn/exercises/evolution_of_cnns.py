@@ -69,14 +69,20 @@ def check_residual_block(residual_block):
     rng = numpy.random.default_rng(1)
     x = rng.standard_normal((2, 3, 5, 6)).astype('f')
     W1, W2 = (rng.standard_normal((2, 3, 3, 3, 3)) * 0.4).astype('f')
-    got = call(residual_block, x, W1, W2)
+    smaller = 'the maps got smaller, so x cannot be added to them pixel by pixel; give both convolutions pad=1.'
+    try:
+        got = call(residual_block, x, W1, W2)
+    except (chainer.utils.type_check.InvalidType, ValueError) as error:
+        if 'broadcast' not in str(error):
+            raise
+        raise Wrong(smaller) from None
 
     def block(first=F.relu, inner=lambda h: h, last=F.relu, shortcut=x, order=(W1, W2)):
         h = F.convolution_2d(first(F.convolution_2d(x, order[0], pad=1)), order[1], pad=1)
         return last(inner(h) + shortcut).array
 
     if numpy.shape(getattr(got, 'array', got)) == (2, 3, 1, 2):
-        raise Wrong('the maps got smaller, so x cannot be added to them pixel by pixel; give both convolutions pad=1.')
+        raise Wrong(smaller)
     expect_array(got, block(), hints=(
         (block(shortcut=0), 'x is not added: there is no shortcut.'),
         (block(last=lambda h: h), 'the last ReLU is missing: it comes after the sum.'),
@@ -101,13 +107,15 @@ def check_pyramid_pooling(pyramid_pooling):
     for height, width, n in (6, 6, 3), (7, 7, 3), (13, 10, 6), (4, 9, 1), (5, 5, 2):
         maps = (rng.standard_normal((2, height, width)) - 2).astype('f')    # nearly all below 0
 
-        def pooled(end=lambda a, n, i: math.ceil((i + 1) * a / n), take=numpy.max):
-            return numpy.array([[[take(channel[i * height // n:end(height, n, i), j * width // n:end(width, n, j)])
+        def pooled(end=lambda a, n, i: math.ceil((i + 1) * a / n), take=numpy.max, start=lambda a, n, i: i * a // n):
+            return numpy.array([[[take(channel[start(height, n, i):end(height, n, i), start(width, n, j):end(width, n, j)])
                                   for j in range(n)] for i in range(n)] for channel in maps])
 
         try:
             expect_array(call(pyramid_pooling, maps.copy(), n), pooled(), hints=(
                 (pooled(lambda a, n, i: (i + 1) * a // n), 'the end of a cell is rounded up, not down.'),
+                (pooled(lambda a, n, i: (i + 1) * (a // n), start=lambda a, n, i: i * (a // n)),
+                 'cells of H // n rows leave the last rows out; they go from ⌊i·H/n⌋ to ⌈(i+1)·H/n⌉.'),
                 (pooled(take=numpy.mean), 'these are means; wanted maxima.'),
                 (pooled(take=lambda cell: max(0, cell.max())), 'a maximum may be negative; do not start from 0.'),
                 (pooled().swapaxes(1, 2), 'rows and columns are swapped.')))

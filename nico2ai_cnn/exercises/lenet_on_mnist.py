@@ -78,6 +78,10 @@ def check_my_cnn(MyCNN):
         raise Wrong('it has no parameters to train: create the layers inside "with self.init_scope():".')
     inside = list(model.children())
     for name, layer in vars(model).items():
+        if isinstance(layer, (list, tuple, dict)) and name[0] != '_' and any(
+                isinstance(each, chainer.Link) for each in (layer.values() if isinstance(layer, dict) else layer)):
+            raise Wrong(f'{name} is a {type(layer).__name__} of layers, and Chainer would not train these: give each '
+                        'layer a name of its own.')
         if isinstance(layer, chainer.Link) and not any(layer is child for child in inside):
             raise Wrong(f'{name} is created outside of "with self.init_scope():", so it would not be trained.')
     if n_params >= 266610:

@@ -71,6 +71,9 @@ def check_local_convolution(local_convolution):
         got = call(local_convolution, x.copy(), W.copy(), b.copy(), stride)
         if numpy.shape(getattr(got, 'array', got)) == right.shape[1:] != right.shape:
             raise Wrong(f'the result has shape {right.shape[1:]}; the batch of {n} images is missing.')
+        without_b = right - b
+        hints.append((numpy.broadcast_to(without_b.sum(axis=0), right.shape) + b,
+                      'the products are summed over the images too; sum over channels, rows and columns only, axes 1, 2, 3.'))
         try:
             expect_array(got, right, hints)
         except Wrong as wrong:

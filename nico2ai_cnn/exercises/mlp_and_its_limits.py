@@ -22,6 +22,7 @@ def check_mlp_parameters(mlp_parameters):
         hints = [(weights, 'these are the weights; each unit also has one bias.'),
                  (weights + len(sizes) - 1, 'one bias for each layer; wanted one for each unit.'),
                  (weights + sum(sizes), 'the inputs have no biases: they compute nothing.'),
+                 (weights + sum(sizes[:-1]), 'a bias belongs to the unit that computes: of two sizes, the second.'),
                  (weights + sum(sizes[1:-1]), 'the units of the last layer have biases too.'),
                  (sum(sizes[1:]), 'these are the biases; the weights are missing.'),
                  (sum(sizes), 'this is the sum of the sizes; between two layers there is one weight for each pair '
@@ -55,7 +56,12 @@ def check_relu_layer(relu_layer):
             hints.append((numpy.maximum(0, x @ W + b),
                           "a unit's weights are a row of W, not a column: multiply by W.T."))
         # A wrong way counts as wrong only where it does not give the right numbers.
-        expect_array(call(relu_layer, x.copy(), W.copy(), b.copy()), right,
+        try:
+            got = call(relu_layer, x.copy(), W.copy(), b.copy())
+        except ValueError as error:
+            raise Wrong(f'NumPy finds shapes that do not fit ({error}). W @ x is for one input; here the inputs are the '
+                        f'rows of x, {x.shape}, and W is {W.shape}: which product has the shape (N, units)?') from None
+        expect_array(got, right,
                      [(value, hint) for value, hint in hints if not numpy.array_equal(value, right)])
 
 

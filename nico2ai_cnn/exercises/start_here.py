@@ -54,6 +54,10 @@ def check_nearest_mean(nearest_mean):
             (distance.argmax(axis=1), 'these are the farthest means; the nearest has the smallest distance.'),
             (similarity.argmax(axis=1), 'the largest product is not the smallest distance: '
                                         'bright mean images win everything. Subtract, square, sum.'),
+            (difference.sum(axis=(2, 3)).argmin(axis=1),
+             'positive and negative differences cancel each other: square them before you sum.'),
+            (abs(difference.sum(axis=(2, 3))).argmin(axis=1),
+             'positive and negative differences cancel each other: square them before you sum.'),
             (abs(difference).sum(axis=(2, 3)).argmin(axis=1),
              'these are nearest by the sum of absolute differences; wanted that of squared differences.'),
             (distance.min(axis=1), 'these are the distances; wanted which class is nearest (argmin).')])

@@ -98,6 +98,8 @@ def check_conv_costs(conv_costs):
                      (weights * shape[1] * shape[2],
                       'count the positions of the output, not the pixels of the input.'),
                      ((weights + out) * units, 'adding a bias is no multiplication; count the weights only.'),
+                     (weights * math.prod((n + 2 * p - k) / s + 1 for n in shape[1:]),
+                      'the number of positions is rounded down: divide with //.'),
                      (k * k * out * units, 'a filter spans all input channels.'),
                      (shape[0] * k * k * units, 'this is one filter; there are out_channels.')]}
         for value, (name, wanted) in zip(got, right.items()):

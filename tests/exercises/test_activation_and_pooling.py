@@ -1,3 +1,5 @@
+import functools
+
 import chainer
 import chainer.functions as F
 import numpy as np
@@ -36,6 +38,10 @@ def detached(h):
 
 
 WRONG = [
+    (exercises.check_max_pooling,
+     lambda x, k, s: np.max([x[i::s, j::s] for i in range(k) for j in range(k)], axis=0), 'Cut each to the number'),
+    (exercises.check_max_pooling,
+     lambda x, k, s: functools.reduce(np.maximum, [x[i::s, j::s] for i in range(k) for j in range(k)]), 'Cut each to the number'),
     (exercises.check_max_pooling, average, 'these are the means'),
     (exercises.check_max_pooling, lambda x, k, s: -pool(-x, k, s), 'these are the smallest'),
     (exercises.check_max_pooling,

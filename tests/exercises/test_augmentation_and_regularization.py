@@ -55,7 +55,19 @@ def dropout_of_a_matrix(h, ratio, train, rng):
 
 
 unseeded = np.random.default_rng(9)
+def one_draw(image, size, rng):
+    at = rng.integers(0, min(image.shape[1:]) - size + 1)
+    return image[:, at:at + size, at:at + size]
+
+
+def another_generator(image, size, rng):
+    top, left = (np.random.randint(0, side - size + 1) for side in image.shape[1:])
+    return image[:, top:top + size, left:left + size]
+
+
 WRONG = [
+    (exercises.check_crop_anywhere, one_draw, 'top and left always go together'),
+    (exercises.check_crop_anywhere, another_generator, 'draw from rng and from nothing else'),
     (exercises.check_mirror, lambda x: x, 'nothing has changed'),
     (exercises.check_mirror, lambda x: x[:, :, ::-1], 'top to bottom'),
     (exercises.check_mirror, lambda x: x[:, ::-1], 'turns the channels around'),
@@ -86,7 +98,7 @@ WRONG = [
     (exercises.check_my_dropout, dropout(shape=lambda h: h.shape[1:]), 'whole rows, columns, maps'),
     (exercises.check_my_dropout, dropout(shape=lambda h: (*h.shape[:2], 1, 1)), 'whole rows, columns, maps'),
     (exercises.check_my_dropout, dropout_in_place, 'it changes h itself'),
-    (exercises.check_my_dropout, dropout_of_a_matrix, 'your code raised ValueError'),
+    (exercises.check_my_dropout, dropout_of_a_matrix, 'raised ValueError'),
     (exercises.check_my_dropout, dropout(test=lambda ratio: ratio), 'multiplies by ratio'),
     (exercises.check_my_dropout, dropout(mask=False), 'no number becomes 0'),
     (exercises.check_my_dropout, dropout(test=lambda ratio: 1 - ratio), 'as the slide does'),

@@ -55,7 +55,18 @@ def reduced(how, **keywords):
 
 
 every = {'axis': (0, 2, 3)}
+def by_rows(f, x, eps):
+    gradient = np.zeros(x.shape)
+    for i in range(len(x)):
+        up, down = x.copy(), x.copy()
+        up[i] += eps
+        down[i] -= eps
+        gradient[i] = (f(up) - f(down)) / (2 * eps)
+    return gradient
+
+
 WRONG = [
+    (exercises.check_numerical_gradient, by_rows, 'a whole row is nudged at once'),
     (exercises.check_gx_1d, convolve(add=False), 'a later error overwrites'),
     (exercises.check_gx_1d, convolve(flip=True), 'the filter is turned round'),
     (exercises.check_gx_1d, convolve(by_stride=False), 'the stride is ignored'),
@@ -63,7 +74,7 @@ WRONG = [
     (exercises.check_gx_1d, convolve(sign=-1), 'the sign'),
     (exercises.check_gx_1d, lambda w, gy, stride, size: np.convolve(gy, w), 'shape (5,); wanted (8,)'),
     (exercises.check_gx_1d, lambda w, gy, stride, size: np.convolve(w, gy, 'valid'), 'wanted (4,)'),
-    (exercises.check_gx_1d, lambda w, gy, stride, size: w * gy, 'your code raised ValueError'),
+    (exercises.check_gx_1d, lambda w, gy, stride, size: w * gy, 'raised ValueError'),
     (exercises.check_max_pooling_backward_1d, pool(winner, add=False), 'adds up their errors'),
     (exercises.check_max_pooling_backward_1d, pool(winner, offset=False), 'add i * stride'),
     (exercises.check_max_pooling_backward_1d, pool(last_winner), 'the first one wins'),

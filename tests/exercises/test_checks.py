@@ -37,7 +37,8 @@ def test_stubs_wait_and_solutions_are_right(path, capsys):
         check = getattr(exercises, name)
         check(stubs[name])
         assert capsys.readouterr().out == (
-            f'⏳ {stubs[name].__name__}: nothing here yet. Write your answer above, then run this again.\n')
+            f'⏳ {stubs[name].__name__}: it returns None so far. Write your answer above; it ends in "return …". '
+            'Then run this again.\n')
         check(solutions[name])
         assert capsys.readouterr().out == f'✓ {solutions[name].__name__}: right.\n'
 
@@ -50,3 +51,31 @@ def test_every_check_turns_down_two_wrong_answers_and_is_used():
         wrong.update(check.__name__ for check, _, _ in getattr(module, 'WRONG', []))
     assert {name for name in checks if wrong[name] < 2} == set()
     assert checks == {name for path in NOTEBOOKS for name in checked_answers(path)}
+
+
+def raises_in_its_own_code(x):
+    rows = len(x)
+    return x.reshape(rows, 1, 28, 29)
+
+
+def returns_what_no_array_holds(x):
+    return [[1, 2], [3]]
+
+
+def test_an_error_names_the_line_of_the_answer(capsys):
+    exercises.check_to_nchw(raises_in_its_own_code)
+    first = raises_in_its_own_code.__code__.co_firstlineno
+    assert capsys.readouterr().out == (
+        f"✗ raises_in_its_own_code: line {first + 2} of the cell, 'return x.reshape(rows, 1, 28, 29)', raised ValueError: "
+        'cannot reshape array of size 2352 into shape (3,1,28,29)\n')
+    exercises.check_to_nchw(returns_what_no_array_holds)
+    assert capsys.readouterr().out.startswith(
+        '✗ returns_what_no_array_holds: what it returns cannot be checked (ValueError: ')
+
+
+def test_an_error_in_a_class_names_the_line_too(capsys):
+    class MyCNN:
+        def __init__(self):
+            self.width = 1 / 0
+    exercises.check_my_cnn(MyCNN)
+    assert "'self.width = 1 / 0', raised ZeroDivisionError: division by zero" in capsys.readouterr().out

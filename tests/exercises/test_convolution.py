@@ -32,6 +32,8 @@ def shape(x, W):
 
 
 WRONG = [
+    (exercises.check_filter_each_map, lambda x, kernel: F.convolution_2d(x, kernel[None, None]),
+     'First reshape x to (N · D, 1, H, W)'),
     (exercises.check_output_shape, lambda x, W: (x[0], W[0], x[2] - W[2], x[3] - W[3]),
      'one position too few'),
     (exercises.check_output_shape, lambda x, W: (x[0], W[0], x[2], x[3]), 'must stay inside'),
@@ -55,7 +57,7 @@ WRONG = [
      'first axis is out_channels'),
     (exercises.check_make_layer,
      lambda W, b: L.Convolution2D(W.shape[1], W.shape[0], 3, initialW=W, initial_bias=b), 'the last two are ksize'),
-    (exercises.check_make_layer, lambda W, b: W.reshape(7), 'your code raised ValueError'),
+    (exercises.check_make_layer, lambda W, b: W.reshape(7), 'raised ValueError'),
     (exercises.check_make_layer, replace_parameter, 'layer.W is no longer a parameter'),
     (exercises.check_make_layer, lambda W, b: F.convolution_2d(np.ones((2, 3, 8, 9), np.float32), W, b),
      'wanted an L.Convolution2D'),
@@ -66,7 +68,7 @@ WRONG = [
      'every map is the sum over the channels'),
     (exercises.check_filter_each_map,
      lambda x, kernel: F.reshape(separate(x, kernel), (*x.shape[:2], x.shape[2] - 2, x.shape[3] - 2)),
-     'your code raised InvalidType'),
+     'raised InvalidType'),
     (exercises.check_filter_each_map, separate, 'reshape them back to (2, 3, 4, 5)'),
     (exercises.check_filter_each_map,
      lambda x, kernel: back(x, separate(x, kernel)).transpose(1, 0, 2, 3), 'batch and channels are swapped'),

@@ -50,7 +50,20 @@ def pyramid(up=True, take=np.max, swap=False, start=None):
     return pyramid_pooling
 
 
+def without_pad(x, W1, W2):
+    return F.relu(F.convolution_2d(F.relu(F.convolution_2d(x, W1)), W2) + x)
+
+
+def narrow_cells(maps, n):
+    _, height, width = maps.shape
+    high, wide = height // n, width // n
+    return np.array([[[channel[i * high:i * high + high, j * wide:j * wide + wide].max()
+                       for j in range(n)] for i in range(n)] for channel in maps])
+
+
 WRONG = [
+    (exercises.check_residual_block, without_pad, 'give both convolutions pad=1'),
+    (exercises.check_pyramid_pooling, narrow_cells, 'leave the last rows out'),
     (exercises.check_stack_of_3x3, stack(field=lambda n: 3 * n), 'each layer after the first adds 2 pixels'),
     (exercises.check_stack_of_3x3, stack(field=lambda n: 2 * n), 'one pixel too few'),
     (exercises.check_stack_of_3x3, stack(field=lambda n: n + 2), 'one on each side'),

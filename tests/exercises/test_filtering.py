@@ -51,7 +51,7 @@ WRONG = [
      lambda x, a, d: np.hypot(*(signal.convolve2d(x, k, mode='valid') for k in (a, d))),
      'turned by 180 degrees'),
     (exercises.check_edge_strength, lambda *args: strength(*args).reshape(7, 10),
-     'your code raised ValueError')]
+     'raised ValueError')]
 
 
 @pytest.mark.parametrize('check, answer, message', WRONG)

@@ -93,7 +93,19 @@ class Average(Cnn):
         return self.end(F.dropout(F.average_pooling_2d(F.relu(self.conv(x)), 2)))
 
 
+class InAList(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.convs = [L.Convolution2D(1, 4, 5)]
+            self.fc = L.Linear(None, 10)
+
+    def forward(self, x):
+        return self.fc(F.max_pooling_2d(F.relu(self.convs[0](x)), 2))
+
+
 WRONG = [
+    (exercises.check_my_cnn, InAList, 'convs is a list of layers'),
     (exercises.check_conv_parameters, lambda i, o, k: i * o * k * k,
      'each output map also has one bias'),
     (exercises.check_conv_parameters, lambda i, o, k: i * o * k * k + 1,

@@ -60,7 +60,13 @@ def at_every_pixel(W, height, width):
 
 COUNT, LOCAL, TILED = (exercises.check_count_parameters, exercises.check_local_convolution,
                        exercises.check_convolution_as_local)
+def over_images(x, W, b, stride):
+    y = local(bias=False)(x, W, b, stride)
+    return np.broadcast_to(y.sum(axis=0), y.shape) + b
+
+
 WRONG = [
+    (LOCAL, over_images, 'summed over the images too'),
     (COUNT, counts(one=0), 'one position too few'),
     (COUNT, counts(dense_bias=0), 'the biases are missing, one for each unit'),
     (COUNT, counts(local_bias=0), 'the biases are missing, one for each position'),

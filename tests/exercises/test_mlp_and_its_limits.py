@@ -15,6 +15,9 @@ def relu(a):
 
 
 WRONG = [
+    (exercises.check_mlp_parameters, lambda s: weights(s) + sum(s[:-1]), 'of two sizes, the second'),
+    (exercises.check_relu_layer, lambda x, W, b: relu(W @ x + b), 'which product has the shape (N, units)'),
+    (exercises.check_relu_layer, lambda x, W, b: relu(W @ x.T + b), 'which product has the shape (N, units)'),
     (exercises.check_mlp_parameters, weights, 'each unit also has one bias'),
     (exercises.check_mlp_parameters, lambda s: weights(s) + len(s) - 1, 'wanted one for each unit'),
     (exercises.check_mlp_parameters, lambda s: weights(s) + sum(s), 'the inputs have no biases'),

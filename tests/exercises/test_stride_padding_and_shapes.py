@@ -51,6 +51,9 @@ def field(dilate=True, early=False, stride=True, gaps=1, start=1):
 
 
 WRONG = [
+    (exercises.check_conv_costs, lambda shape, out, k, s, p: (
+        shape[0] * k * k * out + out,
+        shape[0] * k * k * out * ((shape[1] + 2 * p - k) / s + 1) * ((shape[2] + 2 * p - k) / s + 1)), 'divide with //'),
     (exercises.check_stack_shape, stack(up=False), 'F.max_pooling_2d rounds up'),
     (exercises.check_stack_shape, stack(conv_up=True), 'a convolution rounds down'),
     (exercises.check_stack_shape, stack(pad=1), 'on both sides'),

@@ -64,7 +64,7 @@ def evaluate(model, data, batch_size=500):
         MemoryError: If not even one image fits.
     """
     data = _checks.as_dataset('data', data)
-    x, t = _batches.take(data, range(len(data)))
+    x, t = _batches.everything(data)
     logits = predict(model, x, batch_size)
     t = chainer.backends.cuda.to_cpu(t).astype(numpy.int32)
     _checks.labels(t, logits.shape[1], 'data')

@@ -105,7 +105,7 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
         n_class = _fitting.probe(classifier.predictor, train, 'train', transform)
         if test is not None:
             _fitting.probe(classifier.predictor, test, 'test')
-            _checks.labels(_batches.take(test, range(len(test)))[1], n_class, 'test')
+            _checks.labels(_batches.everything(test)[1], n_class, 'test')
         train = _batches.beside(device, train)
         convert = _fitting.converter(train, n_class, processes.share)
         if model in (optimizer.target, getattr(optimizer.target, 'predictor', None)):

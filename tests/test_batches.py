@@ -26,6 +26,14 @@ def test_take(data, positions):
     np.testing.assert_array_equal(t, T[list(positions)])
 
 
+def test_everything_is_not_copied():
+    x, t = _batches.everything(chainer.datasets.TupleDataset(X, T))
+    assert x is X and t is T
+    x, t = _batches.everything(list(zip(X, T)))
+    np.testing.assert_array_equal(x, X)
+    np.testing.assert_array_equal(t, T)
+
+
 @pytest.mark.parametrize('free, moves', [(2 * (X.nbytes + T.nbytes), True), (2 * (X.nbytes + T.nbytes) - 2, False)])
 def test_arrays_go_to_the_device_if_they_leave_half_of_it_free(free, moves, monkeypatch):
     runtime = types.SimpleNamespace(memGetInfo=lambda: (free, 10 * free))

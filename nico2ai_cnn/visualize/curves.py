@@ -67,7 +67,7 @@ def show_accuracy(x, curves, xlabel, ax=None):
     for (name, accuracy), marker in zip(curves.items(), _MARKERS):
         ax.plot(x, accuracy, marker=marker, label=name)
     ax.axhline(0.1, color='0.5', linewidth=1, linestyle='--')
-    ax.text(x[0], 0.115, 'guessing', color='0.35', fontsize=9)
+    ax.text(x[0], 0.085, 'guessing', color='0.35', fontsize=9, va='top')
     if len(x) <= 10:
         ax.set_xticks(x)
     ax.set_xlabel(xlabel)

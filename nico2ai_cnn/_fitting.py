@@ -44,6 +44,14 @@ def finite_loss(loss, updater, processes):
     return loss
 
 
+def check_parameters(trainer):
+    """Raises FloatingPointError if the latest step made a parameter NaN or infinite; its loss came before it."""
+    for path, param in trainer.updater.get_optimizer('main').target.namedparams():
+        if not bool(param.xp.isfinite(param.array).all()):
+            raise FloatingPointError(f'step {trainer.updater.iteration} made {path.removeprefix("/predictor")} NaN or '
+                                     'infinite; a smaller step size often helps')
+
+
 @contextlib.contextmanager
 def seeded(seed, device):
     """Seeds the global generators that Chainer's dropout draws from, for a while; the device is the current one."""

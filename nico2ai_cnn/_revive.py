@@ -8,14 +8,11 @@ Known and left as they are:
 
 * ``chainer.links.caffe`` and ``chainer.exporters`` to Caffe do not import beside
   protobuf 4 or newer: their generated code is protobuf 3's.
-* ``Deconvolution2D(..., requires_x_grad=False)`` fails, on old NumPy as well.
 * float16 softmax cross entropy may differ from Chainer's own expected values in
   the last digit, because NumPy 2 keeps float16 where NumPy 1 widened (NEP 50).
 """
 
 import contextlib
-import importlib.abc
-import importlib.machinery
 import importlib.metadata
 import importlib.util
 import sys
@@ -24,11 +21,12 @@ import warnings
 
 import numpy
 
+from nico2ai_cnn._pkg_resources import PkgResourcesLender
+
 CHAINER_VERSION = '7.8.1'
 INSTALL_COMMAND = ("pip install 'setuptools<81' wheel && "
                    f'pip install --no-build-isolation chainer=={CHAINER_VERSION}')
 _ENVIRONMENT_CHECK = 'chainer._environment_check'
-_NEEDS_PKG_RESOURCES = ('chainer.testing.helper', 'chainer.testing.doctest_helper')
 
 
 def revive():
@@ -40,14 +38,21 @@ def revive():
     """
     _check_not_half_imported()
     _check_version()
-    if not any(isinstance(finder, _PkgResourcesLender) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _PkgResourcesLender())
+    # chainer.testing.helper and .doctest_helper import pkg_resources, gone from
+    # setuptools 81: chainer.testing and chainer.gradient_check fail to import.
+    if not any(isinstance(finder, PkgResourcesLender) for finder in sys.meta_path):
+        sys.meta_path.insert(0, PkgResourcesLender())
     _replace_environment_check()
     with _lend_sctypes(), _keep_cupy_quiet():
         import chainer
     _expect_version(chainer.__version__)  # a source tree has no metadata to read before
     _adapt_numpy_users()
     _adapt_pad_sequence()
+    _adapt_concat_examples()
+    _adapt_categorical()
+    _mend_softmax_cross_entropy()
+    _mend_deconvolution()
+    _mend_average_pooling()
     _adapt_mnist()
 
 
@@ -139,17 +144,81 @@ def _adapt_numpy_users():
 def _adapt_pad_sequence():
     # F.pad_sequence writes its padding, -1 say, into unsigned arrays; NumPy 2
     # raises OverflowError where NumPy 1 wrapped around (NEP 50).
-    node = sys.modules['chainer.functions.array.pad_sequence'].PadSequence
-    if hasattr(node.forward, '_original'):
-        return
-    original = node.forward
-
-    def forward(self, xs):
+    def forward(original, self, xs):
         self.padding = numpy.asarray(self.padding).astype(xs[0].dtype).item()
         return original(self, xs)
 
-    forward._original = original
-    node.forward = forward
+    _wrap(sys.modules['chainer.functions.array.pad_sequence'].PadSequence, 'forward', forward)
+
+
+def _adapt_concat_examples():
+    # concat_examples(padding=-1) fails in the same way.
+    import chainer
+    from chainer import backend
+
+    def concat_padded(arrays, padding):
+        shape = len(arrays), *numpy.max([array.shape for array in arrays], axis=0)
+        padding = numpy.asarray(padding).astype(arrays[0].dtype).item()
+        device = backend.get_device_from_array(arrays[0])
+        with chainer.using_device(device):
+            result = device.xp.full(shape, padding, arrays[0].dtype)
+            for i, array in enumerate(arrays):
+                result[(i, *map(slice, array.shape))] = array
+        return result
+
+    sys.modules['chainer.dataset.convert']._concat_arrays_with_padding = concat_padded
+
+
+def _adapt_categorical():
+    # It adds a list to what numpy.meshgrid returns, a tuple since NumPy 2: TypeError.
+    def log_prob(self, x):
+        places = numpy.meshgrid(*map(range, self.batch_shape), indexing='ij')
+        return self.log_p[(*places, getattr(x, 'array', x).astype(numpy.int32))]
+
+    sys.modules['chainer.distributions.categorical'].Categorical.log_prob = log_prob
+
+
+def _mend_softmax_cross_entropy():
+    # Where shapes or types do not fit, its check asks for the truth of an expression and says that instead: RuntimeError.
+    from chainer.utils import type_check
+
+    def check_type_forward(self, in_types):
+        type_check._argname(in_types, ('x', 't'))
+        x, t = in_types
+        type_check.expect(x.dtype.kind == 'f')
+        if type_check.eval(t.dtype.kind) == 'f':
+            type_check.expect(x.shape == t.shape)
+        else:
+            type_check.expect(t.dtype.kind == 'i', t.ndim == x.ndim - 1, x.shape[0] == t.shape[0],
+                              x.shape[2:] == t.shape[1:])
+
+    sys.modules['chainer.functions.loss.softmax_cross_entropy'].SoftmaxCrossEntropy.check_type_forward = check_type_forward
+
+
+def _mend_deconvolution():
+    # Its backward fails where only the weights' gradient is asked for: it hands over arrays in place of their shapes.
+    node = sys.modules['chainer.functions.connection.deconvolution_2d'].Deconvolution2DFunction
+    _wrap(node, '_set_cover_all', lambda original, self, x, W: original(
+        self, getattr(x, 'shape', x), getattr(W, 'shape', W)))
+
+
+def _mend_average_pooling():
+    # With pad_value=None its backward changes the gradient that it is given, which others read and which may be read-only.
+    node = sys.modules['chainer.functions.pooling.average_pooling_nd'].AveragePoolingNDGrad
+    for name in 'forward_cpu', 'forward_gpu':
+        _wrap(node, name, lambda original, self, gys: original(self, tuple(gy.copy() for gy in gys)))
+
+
+def _wrap(cls, name, method):
+    original = getattr(cls, name)
+    if hasattr(original, '_original'):
+        return
+
+    def wrapper(self, *args):
+        return method(original, self, *args)
+
+    wrapper._original = original
+    setattr(cls, name, wrapper)
 
 
 def _adapt_mnist():
@@ -162,52 +231,3 @@ def _adapt_mnist():
 
     mnist._retrieve_mnist_training = lambda: retrieve('train')
     mnist._retrieve_mnist_test = lambda: retrieve('test')
-
-
-class _PkgResourcesLender(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    # chainer.testing.helper and .doctest_helper import pkg_resources, gone from
-    # setuptools 81: chainer.testing and chainer.gradient_check fail to import.
-
-    def __init__(self):
-        self._loaders = {}
-
-    def find_spec(self, fullname, path, target=None):
-        if fullname not in _NEEDS_PKG_RESOURCES:
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
-        self._loaders[fullname] = spec.loader
-        spec.loader = self
-        return spec
-
-    def create_module(self, spec):
-        return None
-
-    def exec_module(self, module):
-        before = sys.modules.get('pkg_resources')
-        sys.modules['pkg_resources'] = _PkgResources('pkg_resources')
-        try:
-            self._loaders[module.__name__].exec_module(module)
-        finally:
-            if before is None:
-                del sys.modules['pkg_resources']
-            else:
-                sys.modules['pkg_resources'] = before
-
-
-class _PkgResources(types.ModuleType):
-    """The two names that ``chainer.testing`` takes from pkg_resources."""
-
-    class ResolutionError(Exception):
-        pass
-
-    class WorkingSet:
-        def require(self, *requirements):
-            from packaging.requirements import Requirement
-            for requirement in map(Requirement, requirements):
-                try:
-                    version = importlib.metadata.version(requirement.name)
-                except importlib.metadata.PackageNotFoundError:
-                    version = None
-                if version is None or not requirement.specifier.contains(
-                        version, prereleases=True):
-                    raise _PkgResources.ResolutionError(str(requirement))

@@ -1,5 +1,6 @@
 """Snapshots of a training run that resume bit for bit."""
 
+import contextlib
 import os
 import zipfile
 import zlib
@@ -33,6 +34,26 @@ class RunState(training.Extension):
             keys = serializer(f'{name}_keys', keys)
             rest = [serializer(f'{name}_{i}', value) for i, value in enumerate(rest)]
             generator.set_state((kind, keys, int(rest[0]), int(rest[1]), float(rest[2])))
+
+
+def check_writable(folder, name):
+    """Tries to write into a folder, which is made if need be, and leaves nothing behind.
+
+    Raises:
+        OSError: If it cannot be written to; the message begins with ``name``.
+    """
+    new = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f'.{os.getpid()}'
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise type(error)(f'{name} {folder} cannot be written to: {error.strerror}') from None
+    finally:
+        with contextlib.suppress(OSError):
+            for parent in new:
+                parent.rmdir()
 
 
 def save(path, trainer):

@@ -5,6 +5,7 @@ import ast
 import functools
 import importlib
 import json
+import math
 import os
 import pathlib
 import sys
@@ -59,6 +60,8 @@ def main(argv=None):
         return complain(error, 2)
     except (FloatingPointError, MemoryError, RuntimeError, ValueError, TypeError, OSError) as error:
         return complain(error, 2 if isinstance(error, (ValueError, TypeError, FileExistsError)) else 1)
+    except KeyboardInterrupt:       # before or after it trained; in between it stops by itself
+        return complain('interrupted', 130)
 
 
 def complain(error, code):
@@ -106,13 +109,16 @@ def run(arguments, comm):
     for name in 'epochs', 'batch_size', 'digits':
         if getattr(arguments, name) is not None and getattr(arguments, name) < 1:
             raise Unusable(f'--{name.replace("_", "-")} must be at least 1; got {getattr(arguments, name)}')
-    if not arguments.alpha > 0:
-        raise Unusable(f'--alpha must be larger than 0; got {arguments.alpha}')
+    if not 0 < arguments.alpha < math.inf:
+        raise Unusable(f'--alpha must be a number larger than 0; got {arguments.alpha}')
     out = arguments.out or pathlib.Path('runs', arguments.model.replace(':', '.'))
     snapshot = out / 'snapshot.npz'
     first = comm is None or comm.rank == 0
     if first:
-        check_writable(out)
+        try:
+            _snapshot.check_writable(out, '--out')
+        except OSError as error:
+            raise Unusable(error) from None
         if snapshot.exists() and not arguments.resume:
             raise Unusable(f'{snapshot} is of an earlier run; --resume goes on from it, and --out takes another folder')
         print(f'{type(model).__name__} on {device_of(arguments.device, comm)}'
@@ -205,17 +211,6 @@ def device_of(device, comm):
     if comm is not None and chosen.xp is not numpy:
         return training.choose_device(f'@cupy:{comm.intra_rank}')
     return chosen
-
-
-def check_writable(out):
-    """Raises Unusable unless files can be written to the folder, which is made if need be."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / f'.{os.getpid()}'
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise Unusable(f'--out {out} cannot be written to: {error.strerror}') from None
 
 
 if __name__ == '__main__':

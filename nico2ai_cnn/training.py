@@ -68,10 +68,10 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
             a shape that the model rejects, a label out of range, a snapshot
             of another network or run.
         FloatingPointError: If the loss becomes NaN or infinite; names the step,
-            and the model keeps the parameters from before it.
+            and the model keeps the parameters from before it. Or if a parameter does in an epoch's last step.
         MemoryError: If a batch is too large; says which size fits.
         FileExistsError: If ``snapshot`` exists and ``resume`` is False.
-        IsADirectoryError: If it is a folder.
+        OSError: If it is a folder, or cannot be written to.
         RuntimeError: If a GPU is asked for where there is none.
     """
     _checks.link('model', model)
@@ -87,6 +87,7 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
         snapshot = pathlib.Path(snapshot)
         if snapshot.is_dir():
             raise IsADirectoryError(f'snapshot must be the path of a file; {str(snapshot)!r} is a folder')
+        _snapshot.check_writable(snapshot.parent, 'snapshot')
         if snapshot.exists() and not resume:
             raise FileExistsError(f'snapshot {snapshot} exists; pass resume=True to go on from '
                                   'it, or delete it to start anew')
@@ -132,12 +133,13 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
         n_step = math.ceil(epochs * len(train) / iterator.batch_size)
 
         if decay:
-            trainer.extend(extensions.LinearShift(
-                step_size, (getattr(optimizer, step_size), 0.), (0, n_step)))
+            shift = extensions.LinearShift(step_size, (getattr(optimizer, step_size), 0.), (0, n_step))
+            trainer.extend(shift)
         if test is not None:
             trainer.extend(_fitting.test_extension(classifier, _batches.beside(device, test), processes))
         log = extensions.LogReport(log_name=None)  # it writes no file then
         trainer.extend(log)
+        trainer.extend(_fitting.check_parameters, trigger=(1, 'epoch'), priority=training.PRIORITY_WRITER + 1)
         processes.extend(trainer, classifier, stop)
         first = processes.rank == 0
         if progress and first:
@@ -156,6 +158,8 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
         try:
             if snapshot is not None and snapshot.exists():
                 _snapshot.load(snapshot, trainer, arguments)
+                if decay:
+                    shift._last_value = None    # which is 0 where a shorter run had ended
                 if not first:   # the snapshot holds the first one's dropout
                     numpy.random.seed(processes.seed(seed, updater.iteration))
             with _out_of_memory.explained(classifier, batch_of, iterator.batch_size, processes.size, updater):

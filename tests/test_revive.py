@@ -7,6 +7,7 @@ import textwrap
 
 import chainer
 import chainer.functions as F
+import chainer.links as L
 import numpy as np
 import pytest
 
@@ -171,3 +172,44 @@ def test_cupy_without_cudnn_brings_no_warning():
         '''
     assert run(code, '-W', 'error') == (0, 'True False', '')
 
+
+def test_concat_examples_pads_unsigned_arrays():
+    examples = [np.array([[1, 2]], np.uint8), np.array([[3], [4]], np.uint8)]
+    padded = chainer.dataset.concat_examples(examples, padding=-1)
+    assert padded.dtype == np.uint8 and padded.tolist() == [[[1, 2], [255, 255]], [[3, 255], [4, 255]]]
+
+
+@pytest.mark.parametrize('as_variable', [False, True])
+def test_categorical_log_prob(as_variable):
+    p = np.array([[.3, .7], [.9, .1], [.5, .5]], 'f')
+    x = np.array([0, 1, 1])
+    found = chainer.distributions.Categorical(p=p).log_prob(chainer.Variable(x) if as_variable else x)
+    np.testing.assert_allclose(found.array, np.log(p[range(3), x]), rtol=1e-6)
+
+
+@pytest.mark.parametrize('x, t', [
+    (np.zeros((3, 2), 'f'), np.zeros(2, 'i')), (np.zeros((3, 2), 'f'), np.zeros(3, np.uint8)),
+    (np.zeros((3, 2), 'f'), np.zeros((3, 2), 'i')), (np.zeros((3, 2), 'f'), np.zeros((3, 3), 'f')),
+    (np.zeros((3, 2), 'i'), np.zeros(3, 'i'))])
+def test_softmax_cross_entropy_says_what_does_not_fit(x, t):
+    with pytest.raises(chainer.utils.type_check.InvalidType, match='(?s)Expect: .*Actual: '):
+        F.softmax_cross_entropy(x, t)
+
+
+def test_deconvolution_of_an_array():
+    layer = L.Deconvolution2D(2, 3, 3)
+    x = np.ones((1, 2, 5, 5), 'f')
+    F.sum(layer(x)).backward()
+    of_array = layer.W.grad
+    layer.cleargrads()
+    F.sum(layer(chainer.Variable(x))).backward()
+    np.testing.assert_allclose(layer.W.grad, of_array)
+
+
+def test_average_pooling_without_padding_leaves_the_gradient_that_it_gets():
+    x = chainer.Variable(np.ones((1, 2, 5, 5), 'f'))
+    y = F.average_pooling_nd(x, 3, 2, 1, pad_value=None)
+    y.grad = np.ones(y.shape, 'f')
+    y.backward(retain_grad=True)
+    assert (y.grad == 1).all()
+    assert x.grad.sum() == pytest.approx(y.array.size)      # each output is a mean, wherever it lies

@@ -118,3 +118,26 @@ class TestSnapshotErrors:
     def test_a_folder(self, digits, tmp_path):
         with pytest.raises(IsADirectoryError, match='snapshot must be the path of a file'):
             training.fit(links.MLP(), digits[0], snapshot=tmp_path)
+
+
+def test_a_folder_that_cannot_be_is_told_before_training(digits, tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(OSError, match='snapshot .*file.* cannot be written to: '):
+        training.fit(links.MLP(), digits[0], snapshot=tmp_path / 'file' / 'run.npz')
+    with pytest.raises(TypeError, match='transform must be a function'):
+        training.fit(links.MLP(), digits[0], snapshot=tmp_path / 'new' / 'run.npz', transform=1)
+    assert not (tmp_path / 'new').exists()
+
+
+def test_a_longer_run_goes_on_at_its_own_step_size(digits, tmp_path):
+    """A run that has ended has brought its step size to 0; another that goes on from there begins where it should."""
+    sizes = []
+
+    class Noting(chainer.optimizers.Adam):
+        def update(self, *args, **kwargs):
+            sizes.append(self.alpha)
+            super().update(*args, **kwargs)
+    for epochs in 1, 2:
+        training.fit(links.MLP(), digits[0], epochs=epochs, batch_size=200, optimizer=Noting(alpha=0.6),
+                     snapshot=tmp_path / 'run.npz', resume=True, progress=False)
+    np.testing.assert_allclose(sizes, [.6, .4, .2, .3, .2, .1])

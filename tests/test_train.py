@@ -107,8 +107,9 @@ def test_ctrl_c_leaves_a_snapshot_that_resumes(capsys, monkeypatch, tmp_path, ct
     ('--model lenet --epochs 0', '--epochs must be at least 1; got 0'),
     ('--model lenet --batch-size -5', '--batch-size must be at least 1; got -5'),
     ('--model lenet --digits 0', '--digits must be at least 1; got 0'),
-    ('--model lenet --alpha 0', '--alpha must be larger than 0; got 0.0'),
-    ('--model lenet --alpha nan', '--alpha must be larger than 0; got nan'),
+    ('--model lenet --alpha 0', '--alpha must be a number larger than 0; got 0.0'),
+    ('--model lenet --alpha nan', '--alpha must be a number larger than 0; got nan'),
+    ('--model lenet --alpha inf', '--alpha must be a number larger than 0; got inf'),
     ('--model json:JSONDecoder', 'makes a JSONDecoder, which is no chainer.Link')])
 def test_unusable_arguments(line, said, capsys):
     assert command(line) == 2

@@ -125,3 +125,13 @@ def test_choose_device():
     assert str(training.choose_device('@numpy')) == '@numpy'
     expected = '@numpy' if _device.why_no_gpu() else '@cupy:0'
     assert str(training.choose_device()) == expected
+
+
+@pytest.mark.filterwarnings('ignore:invalid value encountered')
+def test_the_last_step_of_an_epoch_must_leave_numbers(digits, tmp_path):
+    """The loss of a step is computed before it changes anything; no step comes to see that it was the last one."""
+    path = tmp_path / 'run.npz'
+    with pytest.raises(FloatingPointError, match=r'step 1 made /fc1/W NaN or infinite; a smaller step size'):
+        training.fit(links.MLP(), (X + 1, T), epochs=1, optimizer=chainer.optimizers.SGD(np.inf), snapshot=path,
+                     decay=False, progress=False)
+    assert not path.exists()

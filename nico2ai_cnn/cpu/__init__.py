@@ -33,7 +33,9 @@ def install():
 
 
 def is_used():
-    """Returns whether the kernels are switched on and Numba is there to compile them.
+    """Returns whether the kernels are switched on, and Numba is there to compile them.
+
+    While Chainer's ``static_graph`` writes down what is computed they are not, for it would miss them.
 
     Raises:
         ValueError: If ``chainer.config.use_compiled_cpu`` is something else than
@@ -41,7 +43,7 @@ def is_used():
     """
     setting = chainer.config.use_compiled_cpu
     if setting == 'auto':
-        return _has_numba()
+        return has_numba() and chainer.config.schedule_func is None
     if setting != 'never':
         raise ValueError("chainer.config.use_compiled_cpu (environment variable "
                          f"{_VARIABLE}) must be 'auto' or 'never'; got {setting!r}")
@@ -61,14 +63,18 @@ def compile_kernels():
 
 
 @functools.lru_cache(maxsize=None)
-def _has_numba():
+def has_numba():
+    """Returns whether Numba can compile, and warns once if it cannot: it is missing, or refuses a newer NumPy."""
     try:
-        import numba  # NOQA: F401
+        import numba
         import threadpoolctl  # NOQA: F401
-    except ImportError as error:  # it is missing, or refuses a NumPy newer than itself
-        warnings.warn(f"Chainer's own CPU paths run, without compiled kernels: {error}")
-        return False
-    return True
+        if not numba.config.DISABLE_JIT:
+            return True
+        why_not = 'NUMBA_DISABLE_JIT is set'
+    except ImportError as error:
+        why_not = error
+    warnings.warn(f"Chainer's own CPU paths run, without compiled kernels: {why_not}")
+    return False
 
 
 def _kernel_first(original, name):

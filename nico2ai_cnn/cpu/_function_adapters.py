@@ -27,7 +27,7 @@ def relu_grad(node, inputs):
 
 
 def dropout(node, inputs):
-    if node.mask is not None or not apply(*inputs):
+    if node.mask is not None or not apply(*inputs) or inputs[0].ndim == 0:
         return NotImplemented
     x, = contiguous(*inputs)
     random = numpy.random.rand(*x.shape)  # the numbers that Chainer would draw
@@ -121,16 +121,21 @@ def softmax_cross_entropy(node, inputs):
 def softmax_cross_entropy_grad(node, inputs):
     x, t, gloss = inputs
     if (not apply(x, node.y, gloss) or node.soft_target or node.class_weight is not None
-            or node.coeff is None or x.ndim != 2 or t.dtype != numpy.int32):
+            or node.coeff is None or x.ndim != 2 or t.dtype != numpy.int32
+            or ((t < 0) | (t >= x.shape[1]))[t != node.ignore_label].any()):   # NumPy counts those from the end
         return NotImplemented
     return softmax.backward(*contiguous(node.y, t), node.ignore_label,
                             float(gloss) * node.coeff),
 
 
+_CORE = 'update_core', 'update_core_cpu'     # a rule of somebody's own has its own
+
+
 def adam_update(rule, param):
     # The update of each parameter without the contexts and hooks that it can do without.
     hooks = rule._hookable._pre_update_hooks or rule._hookable._post_update_hooks
-    if hooks or rule.state is None or param._loss_scale is not None or param.layout is not None:
+    own = type(rule) is not chainer.optimizers.adam.AdamRule or not vars(rule).keys().isdisjoint(_CORE)
+    if own or hooks or rule.state is None or param._loss_scale is not None or param.layout is not None:
         return NotImplemented
     if not rule.enabled:
         return None

@@ -109,18 +109,22 @@ def _pool():
 
 
 class _OneBlasThread:
-    """Holds every BLAS to one thread while at least one caller is inside."""
+    """Holds every BLAS to one thread while at least one caller is inside.
+
+    Ctrl-C may end it between any two lines, so each thread counts once, however often it came in and
+    was thrown out, and what was held before is noted first: the next call sets right what was left.
+    """
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._inside = 0
+        self._inside = set()        # threads
         self._libraries = None
-        self._before = []
+        self._before = None         # how many threads each library had, while they are held
 
     def __enter__(self):
         with self._lock:
-            self._inside += 1
-            if self._inside == 1:
+            self._inside.add(threading.get_ident())
+            if self._before is None:
                 if self._libraries is None:
                     self._libraries = threadpoolctl.ThreadpoolController().select(
                         user_api='blas').lib_controllers
@@ -130,18 +134,19 @@ class _OneBlasThread:
 
     def __exit__(self, *error):
         with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
+            self._inside.discard(threading.get_ident())
+            if not self._inside:
                 self._restore()
 
     def _restore(self):
         for library, n in zip(self._libraries, self._before):
             library.set_num_threads(n)
+        self._before = None
 
     def forked(self):
         self._lock = threading.Lock()
-        if self._inside:
-            self._inside = 0
+        self._inside.clear()
+        if self._before is not None:
             self._restore()
 
 

@@ -33,7 +33,7 @@ def install():
 
 
 def is_used():
-    """Returns whether the functions are switched on.
+    """Returns whether the functions are switched on; not while Chainer's ``static_graph`` writes down its own.
 
     Raises:
         ValueError: If ``chainer.config.use_fast_gpu`` is something else than ``'auto'`` or ``'never'``.
@@ -42,7 +42,7 @@ def is_used():
     if setting not in ('auto', 'never'):
         raise ValueError(f"chainer.config.use_fast_gpu (environment variable {_VARIABLE}) must be 'auto' or "
                          f"'never'; got {setting!r}")
-    return setting == 'auto'
+    return setting == 'auto' and chainer.config.schedule_func is None
 
 
 def _ours_first(original, function):

@@ -47,6 +47,7 @@ def _kind(param, optimizer):
     if rule is not None and not rule.enabled:
         return 'frozen'
     if (rule is None or type(rule) is not chainer.optimizers.adam.AdamRule or not rule.state
+            or not vars(rule).keys().isdisjoint(('update_core', 'update_core_gpu'))
             or rule._hookable._pre_update_hooks or rule._hookable._post_update_hooks or param.layout is not None
             or any(type(rule.state[name]) is not cuda.ndarray for name in ('m', 'v'))     # just loaded
             or vars(rule.hyperparam) != {'_parent': optimizer.hyperparam}

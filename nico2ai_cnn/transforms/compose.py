@@ -60,6 +60,10 @@ def converter(transform, rng=None):
         transform: A function of a batch ``(N, C, H, W)``; with an argument ``rng``, it gets ``rng``.
         rng: ``numpy.random.Generator`` or CuPy's.
 
+    Returns:
+        Function of a list of examples, images or tuples ``(image, ...)``, and a device. It raises
+        TypeError where they are dicts.
+
     Raises:
         TypeError: If ``transform`` is not a function.
     """
@@ -69,6 +73,10 @@ def converter(transform, rng=None):
 
     @chainer.dataset.converter()
     def convert(batch, device):
-        x, *others = chainer.dataset.concat_examples(batch, device)
-        return (transform(x, **options), *others)
+        arrays = chainer.dataset.concat_examples(batch, device)
+        if isinstance(arrays, dict):
+            raise TypeError('examples must be images, or tuples that begin with one; got dicts')
+        if not isinstance(arrays, tuple):
+            return transform(arrays, **options)
+        return (transform(arrays[0], **options), *arrays[1:])
     return convert

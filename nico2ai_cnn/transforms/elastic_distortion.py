@@ -10,6 +10,7 @@ import math
 import numpy
 from chainer.backends import cuda
 
+from nico2ai_cnn import cpu
 from nico2ai_cnn.transforms._batch import batch_of, generator
 from nico2ai_cnn.transforms._warp import warp
 from nico2ai_cnn.transforms.affine_maps import draw, matrices, sources
@@ -92,7 +93,7 @@ def _random_offsets(shape, alpha, taps, rng, xp):
         # 16 bits are fine enough, and drawing four of them at a time takes half as long.
         size = math.prod(shape)
         noise = rng.integers(0, 1 << 64, -(-size // 4), numpy.uint64).view(numpy.uint16)[:size].reshape(shape)
-        if xp is numpy:
+        if xp is numpy and cpu.has_numba():
             from nico2ai_cnn.cpu import gaussian as kernels     # here, for it compiles
             return kernels.smooth_noise(noise, taps, alpha)
         noise = xp.asarray(noise).astype('f') * (2 / 65535) - 1

@@ -3,6 +3,7 @@
 import numpy
 from chainer.backends import cuda
 
+from nico2ai_cnn import cpu
 from nico2ai_cnn.transforms._batch import batch_of, each, generator
 
 
@@ -21,7 +22,7 @@ def flip(x, horizontal=False, vertical=False):
     """
     batch, back = batch_of(x, floats=False)
     down, across = each('vertical', vertical, len(batch), bool), each('horizontal', horizontal, len(batch), bool)
-    if isinstance(batch, numpy.ndarray) and batch.dtype == numpy.float32:
+    if isinstance(batch, numpy.ndarray) and batch.dtype == numpy.float32 and cpu.has_numba():
         from nico2ai_cnn.cpu import mirror      # here, for it compiles
         return back(mirror.mirror(batch, down.copy(), across.copy()))
     xp = cuda.get_array_module(batch)

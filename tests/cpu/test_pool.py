@@ -1,3 +1,4 @@
+import contextlib
 import multiprocessing
 import os
 import subprocess
@@ -84,9 +85,36 @@ def test_a_fork_while_a_kernel_runs_gives_blas_its_threads_back():
         assert set(blas_threads()) == {1}
         child = os.fork()
         if child == 0:
-            os._exit(blas_threads() != before or pool._one_blas_thread._inside != 0)
+            os._exit(blas_threads() != before or pool._one_blas_thread._inside != set())
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert blas_threads() == before
+
+
+@pytest.mark.parametrize('step', range(1, 9))
+def test_what_ctrl_c_leaves_is_set_right_by_the_next_call(step, monkeypatch):
+    """Ctrl-C at any call that entering and leaving make, as a plain loop gets it."""
+    before, hold, calls = blas_threads(), pool._OneBlasThread(), []
+
+    def interrupting(function):
+        def called(*args):
+            calls.append(function)
+            if len(calls) == step:
+                raise KeyboardInterrupt
+            return function(*args)
+        return called
+    with hold:
+        pass
+    for library in hold._libraries:
+        monkeypatch.setattr(library, 'get_num_threads', interrupting(library.get_num_threads))
+        monkeypatch.setattr(library, 'set_num_threads', interrupting(library.set_num_threads))
+    with contextlib.suppress(KeyboardInterrupt), hold:
+        pass
+    monkeypatch.undo()
+    with hold:
+        pass
+    with hold:
+        assert set(blas_threads()) == {1}
+    assert blas_threads() == before and not hold._inside
 
 
 class Blurred(chainer.dataset.DatasetMixin):

@@ -5,6 +5,7 @@ import sys
 
 import chainer
 import chainer.functions as F
+import chainer.links as L
 import numpy
 import pytest
 
@@ -58,7 +59,7 @@ def test_importing_the_package_does_not_import_numba():
 def test_without_numba_chainers_own_path_runs(monkeypatch):
     calls = counting(monkeypatch)
     monkeypatch.setitem(sys.modules, 'numba', None)  # makes its import fail
-    cpu._has_numba.cache_clear()
+    cpu.has_numba.cache_clear()
     try:
         with chainer.using_config('use_compiled_cpu', 'auto'):
             with pytest.warns(UserWarning, match="Chainer's own CPU paths run.*numba") as warned:
@@ -66,7 +67,7 @@ def test_without_numba_chainers_own_path_runs(monkeypatch):
                 F.relu(numpy.ones((2, 2), 'f'))
             assert not cpu.is_used()
     finally:
-        cpu._has_numba.cache_clear()
+        cpu.has_numba.cache_clear()
     assert not calls and len(warned) == 1
 
 
@@ -133,3 +134,56 @@ def test_function_hooks_see_the_kernels():
     with chainer.function_hooks.TimerHook() as hook:
         F.max_pooling_2d(F.relu(numpy.ones((1, 1, 4, 4), 'f')), 2)
     assert [name for name, _ in hook.call_history] == ['ReLU', 'MaxPoolingND']
+
+
+def test_numba_that_may_not_compile(monkeypatch):
+    import numba
+    monkeypatch.setattr(numba.config, 'DISABLE_JIT', 1)
+    cpu.has_numba.cache_clear()
+    try:
+        with chainer.using_config('use_compiled_cpu', 'auto'), pytest.warns(UserWarning, match='NUMBA_DISABLE_JIT'):
+            assert not cpu.is_used()
+    finally:
+        cpu.has_numba.cache_clear()
+
+
+class Countdown(chainer.optimizers.adam.AdamRule):
+    def update_core_cpu(self, param):
+        param.array -= 1
+
+
+@pytest.mark.parametrize('on_instance', [False, True])
+def test_an_update_rule_of_ones_own_is_called(on_instance):
+    layer = L.Linear(2, 2, initialW=0)
+    rule = (chainer.optimizers.adam.AdamRule if on_instance else Countdown)(chainer.optimizers.Adam().hyperparam)
+    if on_instance:
+        rule.update_core = lambda param: param.array.__isub__(1)
+    layer.W.update_rule = rule
+    for _ in range(3):
+        layer.W.grad = numpy.ones((2, 2), 'f')
+        layer.W.update_rule.update(layer.W)
+    assert (layer.W.array == -3).all()
+
+
+def test_static_graph_finds_what_it_writes_down():
+    from chainer.graph_optimizations.static_graph import static_graph
+
+    class Static(chainer.Chain):
+        def __init__(self):
+            super().__init__()
+            with self.init_scope():
+                self.first, self.last = L.Linear(5, 4, initialW=numpy.eye(4, 5)), L.Linear(4, 3, initialW=numpy.eye(3, 4))
+
+        @static_graph
+        def forward(self, x):
+            return self.last(F.relu(self.first(x)))
+    x, t = numpy.random.RandomState(0).randn(4, 5).astype('f'), numpy.zeros(4, 'i')
+    found = []
+    for setting in 'never', 'auto':
+        with chainer.using_config('use_compiled_cpu', setting):
+            model = L.Classifier(Static())
+            optimizer = chainer.optimizers.SGD().setup(model)
+            for _ in range(3):
+                optimizer.update(model, x, t)
+            found.append(model.predictor.first.W.array)
+    numpy.testing.assert_allclose(*found, atol=1e-6)

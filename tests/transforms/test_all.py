@@ -148,3 +148,7 @@ def test_converter(batch):
     np.testing.assert_array_equal(plain, batch + 1)
     with pytest.raises(TypeError, match='transform must be a function'):
         T.converter(None)
+    images = T.converter(lambda x: x + 1)([x for x, _ in examples], None)
+    np.testing.assert_array_equal(images, plain)
+    with pytest.raises(TypeError, match='got dicts'):
+        T.converter(lambda x: x)([{'x': x} for x, _ in examples], None)

@@ -239,3 +239,17 @@ def test_bad_arguments(call, message, batch):
 def test_offsets_lie_beside_x(batch):
     with pytest.raises(TypeError, match='offsets must be an array beside x, numpy.ndarray; got list'):
         T.elastic(batch, [[0]])
+
+
+@pytest.mark.parametrize('move', [
+    lambda x: T.random_affine(x, 40, 5, (0.6, 1.6), 25, fill=0.3, rng=np.random.default_rng(0)),
+    lambda x: T.random_affine(x, 40, 5, edge=True, rng=np.random.default_rng(0)),
+    lambda x: T.random_elastic(x, 34, 4, rng=np.random.default_rng(0)),
+    lambda x: T.random_resized_crop(x, (9, 30), rng=np.random.default_rng(0)),
+    lambda x: T.flip(x, horizontal=[True, False, True])], ids=['affine', 'edge', 'elastic', 'resized', 'flip'])
+def test_without_numba_they_are_the_same(move, batch, monkeypatch):
+    wanted = move(batch)
+    monkeypatch.setattr('nico2ai_cnn.cpu.has_numba', lambda: False)
+    found = move(batch)
+    assert found.dtype == np.float32 and found.flags.c_contiguous
+    np.testing.assert_allclose(found, wanted, atol=2e-4)

@@ -10,6 +10,12 @@ def positive_int(name, value):
         raise ValueError(f'{name} must be an integer of at least 1; got {value!r}')
 
 
+def is_number(value):
+    """Returns whether ``value`` is one finite number that float32 can hold."""
+    return (isinstance(value, (int, float, numpy.integer, numpy.floating))
+            and abs(value) <= float(numpy.finfo(numpy.float32).max))
+
+
 def link(name, value):
     """Raises TypeError unless ``value`` is a Chainer link."""
     if not isinstance(value, chainer.Link):

@@ -86,7 +86,11 @@ def stepwise(transform, seed, rank=0):
 def probe(predictor, data, name, transform=lambda x, step: x):
     """Runs one example through the model, so that what does not fit fails early."""
     x = data[0][0]
-    x = transform(x[None], 0)[0]
+    batch = transform(x[None], 0)
+    if not hasattr(batch, 'shape') or len(batch) != 1:
+        raise TypeError(f'transform must return as many images as it gets; for one of shape {x.shape} it returned '
+                        f'{getattr(batch, "shape", batch)}')
+    x = batch[0]
     try:
         logits = predict(predictor, x[None])
     except chainer.utils.type_check.InvalidType as error:

@@ -23,6 +23,8 @@ def predict(model, x, batch_size=500):
     """
     _checks.link('model', model)
     _checks.positive_int('batch_size', batch_size)
+    if not hasattr(x, 'shape'):
+        raise TypeError(f'x must be an array of images; got {type(x).__name__}')
     if len(x) == 0:
         raise ValueError('x is empty; wanted at least one image')
     predictor = model.predictor if isinstance(model, L.Classifier) else model

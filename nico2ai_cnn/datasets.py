@@ -63,6 +63,8 @@ def get_mnist(withlabel=True, ndim=1, scale=1., dtype=None,
         ValueError: If ``ndim`` is not 1, 2 or 3, or a file is damaged.
         OSError: If there is no ``data/mnist`` and no mirror answers.
     """
+    if not _checks.is_number(scale):
+        raise ValueError(f'scale must be a number; got {scale!r}')
     if ndim not in (1, 2, 3):
         raise ValueError(f'ndim must be 1, 2 or 3; got {ndim!r}')
     return chainer.datasets.get_mnist(

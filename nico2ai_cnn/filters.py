@@ -23,7 +23,7 @@ def _check_odd(ksize):
 
 
 def _check_positive(name, value):
-    if not (numpy.isfinite(value) and value > 0):
+    if not (_checks.is_number(value) and value > 0):
         raise ValueError(f'{name} must be a positive number; got {value!r}')
 
 
@@ -85,7 +85,8 @@ def gaussian(ksize, sigma):
     _check_odd(ksize)
     _check_positive('sigma', sigma)
     x = numpy.arange(ksize) - ksize // 2
-    weights = numpy.exp(-x ** 2 / (2 * sigma ** 2))
+    with numpy.errstate(over='ignore'):     # where sigma is tiny, all but the middle is 0
+        weights = numpy.exp(-(x / sigma) ** 2 / 2)
     kernel = numpy.outer(weights, weights)
     return (kernel / kernel.sum()).astype(numpy.float32)
 
@@ -113,11 +114,15 @@ def gabor(ksize, wavelength, angle=0.0, phase=0.0, sigma=None, aspect=1.0):
 
     Raises:
         ValueError: If ``ksize`` is not an odd integer of at least 1, or
-            ``wavelength``, ``sigma`` or ``aspect`` is not positive.
+            ``wavelength``, ``sigma`` or ``aspect`` is not positive, or an angle not finite.
     """
     _check_odd(ksize)
+    for name, value in ('angle', angle), ('phase', phase):
+        if not _checks.is_number(value):
+            raise ValueError(f'{name} must be a number of degrees; got {value!r}')
+    _check_positive('wavelength', wavelength)
     sigma = 0.5 * wavelength if sigma is None else sigma
-    for name, value in ('wavelength', wavelength), ('sigma', sigma), ('aspect', aspect):
+    for name, value in ('sigma', sigma), ('aspect', aspect):
         _check_positive(name, value)
     y, x = numpy.mgrid[:ksize, :ksize] - ksize // 2
     turn = numpy.deg2rad(angle)

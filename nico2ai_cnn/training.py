@@ -94,6 +94,8 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
     elif resume:
         raise ValueError('resume=True needs snapshot, the path of the file to go on from')
 
+    if comm is not None and not hasattr(comm, 'intra_rank'):
+        raise TypeError(f'comm must be of chainermn.create_communicator, or None; got {comm!r}')
     processes = Processes(comm)
     batch_size = processes.batch_size(batch_size, len(train), test)
     transform = _fitting.stepwise(transform, seed, processes.rank)

@@ -69,9 +69,16 @@ def test_gabor_geometry():
     (lambda: filters.box(4), 'ksize must be odd, so that the filter has a middle pixel; got 4'),
     (lambda: filters.gaussian(0, 1), 'ksize must be an integer of at least 1; got 0'),
     (lambda: filters.gaussian(3, 0), 'sigma must be a positive number; got 0'),
+    (lambda: filters.gaussian(3, 'a'), "sigma must be a positive number; got 'a'"),
     (lambda: filters.gabor(6, 4), 'ksize must be odd'),
+    (lambda: filters.gabor(7, None), 'wavelength must be a positive number; got None'),
+    (lambda: filters.gabor(7, 4, angle=float('nan')), 'angle must be a number of degrees; got nan'),
     (lambda: filters.gabor(7, -4), 'wavelength must be a positive number; got -4'),
     (lambda: filters.gabor(7, 4, aspect=float('nan')), 'aspect must be a positive number; got nan')])
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_gaussian_that_is_a_point():
+    np.testing.assert_array_equal(filters.gaussian(3, 1e-200), filters.IDENTITY)

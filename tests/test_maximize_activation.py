@@ -84,7 +84,8 @@ def test_a_layer_that_is_a_sum(rng):
 
 @pytest.mark.parametrize('options, said', [
     ({'channels': []}, 'channels must be at least one'), ({'channels': 3}, 'in a sequence; got 3'),
-    ({'at': 'left'}, "at must be 'mean' or 'middle'; got 'left'"), ({'shape': (28, 28)}, r'shape must be \(C, H, W\)'),
+    ({'at': 'left'}, "at must be 'mean' or 'middle'; got 'left'"), ({'shape': (28, 28)}, r'shape must be \(C, H, W\)'), ({'shape': 28}, 'got 28'),
+    ({'limits': 1}, 'limits must be lowest and highest pixel; got 1'), ({'blur': 'a'}, "blur is out of range; got 'a'"),
     ({'n_step': 0}, 'n_step must be an integer of at least 1'), ({'step_size': 0.}, 'step_size is out of range'),
     ({'blur': -1.}, 'blur is out of range'), ({'decay': 1.}, 'decay is out of range'),
     ({'jitter': 28}, r'jitter must be an integer in \[0, 28\)'), ({'limits': (1., 0.)}, 'limits must be lowest and highest'),
@@ -103,3 +104,10 @@ def test_layers_without_a_gradient(rng):
     for layer in '/conv', 'relu', '/fc':
         with pytest.raises(ValueError, match=f"no gradient leads from layer '{layer}' to the image"):
             inspection.maximize_activation(net, layer, [0], (1, 5, 5))
+
+
+def test_networks_of_another_type():
+    with chainer.using_config('dtype', np.dtype('float64')):
+        net = links.LeNet(rng=np.random.default_rng(0))
+        found = inspection.maximize_activation(net, '/conv2', [0], (1, 28, 28), n_step=4, blur=1., rng=np.random.default_rng(0))
+    assert found.images.dtype == np.float64 and found.activations[-1, 0] > found.activations[0, 0]

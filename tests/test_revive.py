@@ -199,6 +199,7 @@ def test_softmax_cross_entropy_says_what_does_not_fit(x, t):
 def test_deconvolution_of_an_array():
     layer = L.Deconvolution2D(2, 3, 3)
     x = np.ones((1, 2, 5, 5), 'f')
+    layer.cleargrads()
     F.sum(layer(x)).backward()
     of_array = layer.W.grad
     layer.cleargrads()

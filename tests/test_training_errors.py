@@ -135,3 +135,16 @@ def test_the_last_step_of_an_epoch_must_leave_numbers(digits, tmp_path):
         training.fit(links.MLP(), (X + 1, T), epochs=1, optimizer=chainer.optimizers.SGD(np.inf), snapshot=path,
                      decay=False, progress=False)
     assert not path.exists()
+
+
+@pytest.mark.parametrize('transform', [lambda x: None, lambda x: x[:0], lambda x: x.repeat(2, axis=0)])
+def test_a_transform_that_returns_something_else(transform):
+    with pytest.raises(TypeError, match='transform must return as many images as it gets'):
+        training.fit(links.MLP(), (X, T), transform=transform, progress=False)
+
+
+def test_what_is_neither_images_nor_communicator():
+    with pytest.raises(TypeError, match='x must be an array of images; got NoneType'):
+        training.predict(links.MLP(), None)
+    with pytest.raises(TypeError, match='comm must be of chainermn.create_communicator, or None; got 3'):
+        training.fit(links.MLP(), (X, T), comm=3)

@@ -60,31 +60,33 @@ def maximize_activation(model, layer, channels, shape, n_step=100, step_size=0.0
     """
     _checks.link('model', model)
     _checks.positive_int('n_step', n_step)
-    if len(shape) != 3:
-        raise ValueError(f'shape must be (C, H, W); got {tuple(shape)}')
+    if not hasattr(shape, '__len__') or len(shape) != 3:
+        raise ValueError(f'shape must be (C, H, W); got {shape!r}')
     if not hasattr(channels, '__len__') or len(channels) == 0:
         raise ValueError(f'channels must be at least one integer, in a sequence; got {channels!r}')
     if at not in ('mean', 'middle'):
         raise ValueError(f"at must be 'mean' or 'middle'; got {at!r}")
     one_of('jitter', jitter, min(shape[1:]), f'images of {shape[1]} x {shape[2]} pixels')
-    for name, value, right in (('step_size', step_size, step_size > 0), ('blur', blur, 0 <= blur < numpy.inf),
-                               ('decay', decay, 0 <= decay < 1)):
-        if not right:
+    for name, value, right in (('step_size', step_size, lambda: step_size > 0), ('blur', blur, lambda: 0 <= blur <= 1000),
+                               ('decay', decay, lambda: 0 <= decay < 1)):
+        if not (_checks.is_number(value) and right()):
             raise ValueError(f'{name} is out of range; got {value!r}')
+    if not hasattr(limits, '__len__') or len(limits) != 2:
+        raise ValueError(f'limits must be lowest and highest pixel; got {limits!r}')
     rng = _checks.generator(rng)
     device = predictor(model).device
-    xp = device.xp
-    low, high = (device.send(numpy.broadcast_to(numpy.asarray(limit, 'f'), shape)) for limit in limits)
+    xp, dtype = device.xp, chainer.get_dtype()
+    low, high = (device.send(numpy.broadcast_to(numpy.asarray(limit, dtype), shape)) for limit in limits)
     if not bool((low < high).all()):
         raise ValueError(f'limits must be lowest and highest pixel, the first below the second; got {limits!r}')
     middle = (low + high) / 2
     if x0 is None:
-        noise = rng.standard_normal((len(channels), *shape)).astype('f')
+        noise = rng.standard_normal((len(channels), *shape)).astype(dtype)
         x = middle + 0.01 * (high - low) * device.send(noise)
     elif getattr(x0, 'shape', None) != tuple(shape):
         raise ValueError(f'x0 must be an array of shape {tuple(shape)}; got {getattr(x0, "shape", type(x0).__name__)}')
     else:
-        x = xp.repeat(device.send(x0)[None].astype('f'), len(channels), axis=0)
+        x = xp.repeat(device.send(x0)[None].astype(dtype), len(channels), axis=0)
     activations, steps = [], []
     for step in range(n_step + 1):
         steps.append(x)
@@ -98,7 +100,7 @@ def maximize_activation(model, layer, channels, shape, n_step=100, step_size=0.0
         x = x + step_size * (high - low) * gradient / xp.maximum(size, 1e-12)
         if blur and step % _BLUR_EVERY == _BLUR_EVERY - 1:
             x = middle + smooth_by_products(x - middle, 1., gaussian(blur), xp)
-        x = (middle + (1 - decay) * (x - middle)).clip(low, high).astype('f')
+        x = (middle + (1 - decay) * (x - middle)).clip(low, high).astype(dtype)
         if not keep_steps:
             steps = []
     return Maximized(x, xp.stack(activations), xp.stack(steps) if keep_steps else None)

@@ -88,6 +88,8 @@ class Neocognitron(chainer.Chain):
         if t.shape != (len(x),) or t.dtype.kind not in 'iu':
             raise ValueError(f't must be {len(x)} integers, one for each image; got {t.dtype} of shape {t.shape}')
         _checks.labels(t, self.n_class, 't')
+        if not numpy.isfinite(x).all():
+            raise ValueError('x holds NaN or infinity')
         if not x.any():
             raise ValueError('x is all black: there is nothing to learn from')
         device = self.device

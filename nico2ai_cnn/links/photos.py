@@ -44,7 +44,7 @@ def prepare_photo(photo, resize=256, size=224, mean=MEAN, std=STD, bgr=False, sc
 
     Raises:
         TypeError: If ``photo`` is not float32 or float64.
-        ValueError: If its shape or range is another, or ``size`` is larger than ``resize``.
+        ValueError: If its shape or range is another, ``size`` is larger than ``resize``, or ``std`` is 0.
     """
     _checks.positive_int('resize', resize)
     _checks.positive_int('size', size)
@@ -57,6 +57,8 @@ def prepare_photo(photo, resize=256, size=224, mean=MEAN, std=STD, bgr=False, sc
         raise ValueError(f'photo must have shape (3, H, W) or (1, H, W); got {photo.shape}')
     if not (photo.min() >= 0 and photo.max() <= 1):
         raise ValueError(f'photo must lie in [0, 1]; got values from {photo.min():g} to {photo.max():g}')
+    if not (numpy.isfinite(std).all() and numpy.isfinite(mean).all() and numpy.all(std)):
+        raise ValueError(f'mean and std must be finite, and std not 0; got {mean!r} and {std!r}')
     height, width = photo.shape[1:]
     shape = [resize * side // min(height, width) for side in (height, width)]
     # Pillow's filter, which widens where it shrinks, is what the public weights were trained behind.

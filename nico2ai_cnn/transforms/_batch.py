@@ -61,7 +61,10 @@ def limits(name, value, around=0., least=None):
     Raises:
         ValueError: If they are not finite, not in order, or below ``least``.
     """
-    pair = numpy.ravel(numpy.asarray(value, dtype=float))
+    try:
+        pair = numpy.ravel(numpy.asarray(value, dtype=float))
+    except (TypeError, ValueError):
+        raise ValueError(f'{name} must be a number, or (low, high); got {value!r}') from None
     if pair.size == 1:
         pair = numpy.array([around - pair[0], around + pair[0]])
     if pair.size != 2 or not numpy.isfinite(pair).all() or pair[0] > pair[1]:
@@ -80,7 +83,9 @@ def each(name, value, n, dtype=float):
     values = in_memory(value)
     if values.ndim > 1 or values.size not in (1, n):
         raise ValueError(f'{name} must be one number, or one for each of {n} images; got shape {values.shape}')
-    if values.dtype.kind not in 'biuf' or not numpy.isfinite(values).all():
+    if values.dtype.kind not in 'biuf':
+        raise ValueError(f'{name} must be a number; got {value!r}')
+    if not numpy.isfinite(values).all():
         raise ValueError(f'{name} must be finite; got {value!r}')
     converted = values.ravel().astype(dtype)
     if (converted != values.ravel()).any():

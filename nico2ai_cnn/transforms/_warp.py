@@ -3,7 +3,7 @@
 import numpy
 from chainer.backends import cuda
 
-from nico2ai_cnn import cpu
+from nico2ai_cnn import _checks, cpu
 from nico2ai_cnn.transforms import _warp_gpu
 
 
@@ -17,7 +17,7 @@ def warp(batch, sources, offsets, fill, edge, size=None):
         fill (float), edge (bool): What lies outside.
         size: ``(height, width)`` of the result, where it is another than x's.
     """
-    if not numpy.isfinite(fill):
+    if not _checks.is_number(fill):
         raise ValueError(f'fill must be finite; got {fill!r}')
     xp = cuda.get_array_module(batch)
     x = xp.ascontiguousarray(batch, dtype='f')

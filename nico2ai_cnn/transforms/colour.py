@@ -3,6 +3,7 @@
 import numpy
 from chainer.backends import cuda
 
+from nico2ai_cnn import _checks
 from nico2ai_cnn.transforms._batch import batch_of, each, generator, in_memory, limits, uniform
 
 
@@ -95,6 +96,8 @@ class Lighting:
 
     def __init__(self, images):
         batch, _ = batch_of(images)
+        if not cuda.get_array_module(batch).isfinite(batch).all():
+            raise ValueError('images holds NaN or infinity')
         pixels = in_memory(batch).transpose(1, 0, 2, 3).reshape(batch.shape[1], -1).astype(float)
         values, vectors = numpy.linalg.eigh(numpy.atleast_2d(numpy.cov(pixels)))
         self.eigenvalues, self.eigenvectors = values[::-1].clip(0), vectors[:, ::-1]
@@ -120,9 +123,11 @@ def random_lighting(x, lighting, std=0.1, rng=None, return_param=False):
         TypeError, ValueError: If an argument is unusable.
     """
     batch, back = batch_of(x)
+    if not isinstance(lighting, Lighting):
+        raise TypeError(f'lighting must be a Lighting, of the training images; got {lighting!r}')
     if len(lighting.eigenvalues) != batch.shape[1]:
         raise ValueError(f'lighting is of {len(lighting.eigenvalues)} channels; x has {batch.shape[1]}')
-    if not (numpy.isscalar(std) and 0 <= std < numpy.inf):
+    if not (_checks.is_number(std) and std >= 0):
         raise ValueError(f'std must be a number of at least 0; got {std!r}')
     alpha = std * in_memory(generator(rng, x).standard_normal((len(batch), batch.shape[1])))
     added = (alpha * lighting.eigenvalues) @ lighting.eigenvectors.T

@@ -10,10 +10,13 @@ import math
 import numpy
 from chainer.backends import cuda
 
-from nico2ai_cnn import cpu
+from nico2ai_cnn import _checks, cpu
 from nico2ai_cnn.transforms._batch import batch_of, generator
 from nico2ai_cnn.transforms._warp import warp
 from nico2ai_cnn.transforms.affine_maps import draw, matrices, sources
+
+
+_LARGEST_SIGMA = 1000
 
 
 def elastic(x, offsets, fill=0., edge=False):
@@ -47,7 +50,7 @@ def random_elastic(x, alpha=34., sigma=4., affine=None, fill=0., edge=False, rng
         x: As for :func:`elastic`.
         alpha (float): Strength, in pixels. The paper's 34 with 4 for 29x29 digits moves a pixel
             by about 1.6.
-        sigma (float): Width of the Gaussian, in pixels; above 0. With larger ones neighbours move
+        sigma (float): Width of the Gaussian, in pixels; above 0, at most 1000. With larger ones neighbours move
             more alike, and the whole image more like a stiff sheet.
         affine (dict): What :func:`random_affine` takes for ``angle``, ``shift``, ``scale`` and
             ``shear``, to be done in the same pass.
@@ -63,15 +66,17 @@ def random_elastic(x, alpha=34., sigma=4., affine=None, fill=0., edge=False, rng
         TypeError, ValueError: If an argument is unusable.
     """
     batch, back = batch_of(x)
-    if not (numpy.isscalar(sigma) and 0 < sigma < numpy.inf):
-        raise ValueError(f'sigma must be a number above 0; got {sigma!r}')
-    if not (numpy.isscalar(alpha) and 0 <= alpha < numpy.inf):
+    if not (_checks.is_number(sigma) and 0 < sigma <= _LARGEST_SIGMA):
+        raise ValueError(f'sigma must be a number above 0, at most {_LARGEST_SIGMA}; got {sigma!r}')
+    if not (_checks.is_number(alpha) and alpha >= 0):
         raise ValueError(f'alpha must be a number of at least 0; got {alpha!r}')
     rng = generator(rng, x)
     offsets = _random_offsets((len(batch), 2, *batch.shape[2:]), alpha, gaussian(sigma), rng,
                               cuda.get_array_module(batch))
     param, matrix = {}, numpy.eye(2, 3)
     if affine is not None:
+        if not isinstance(affine, dict):
+            raise TypeError(f'affine must be a dict of what random_affine takes; got {affine!r}')
         unknown = set(affine) - {'angle', 'shift', 'scale', 'shear'}
         if unknown:
             raise ValueError(f'affine takes angle, shift, scale and shear; got {sorted(unknown)}')

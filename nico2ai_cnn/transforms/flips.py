@@ -3,7 +3,7 @@
 import numpy
 from chainer.backends import cuda
 
-from nico2ai_cnn import cpu
+from nico2ai_cnn import _checks, cpu
 from nico2ai_cnn.transforms._batch import batch_of, each, generator
 
 
@@ -49,7 +49,7 @@ def random_flip(x, horizontal=True, vertical=False, p=0.5, rng=None, return_para
         TypeError, ValueError: If an argument is unusable.
     """
     batch, back = batch_of(x, floats=False)
-    if not 0 <= p <= 1:
+    if not (_checks.is_number(p) and 0 <= p <= 1):
         raise ValueError(f'p must lie in [0, 1]; got {p!r}')
     rng = generator(rng, x)
     # Both are drawn in any case, so that the same rng goes on in the same way.

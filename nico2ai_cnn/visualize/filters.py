@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy
 from chainer.backends import cuda
 
+from nico2ai_cnn import _checks
 from nico2ai_cnn.visualize.maps import show_maps
 
 
@@ -37,6 +38,7 @@ def show_filters(W, titles=None, columns=8, size=1.0, n_most=16):
         return show_maps(W[:, 0], titles, signed=True, columns=columns, size=size)
     if W.shape[1] != 3:
         return _show_deeper(W[:n_most, :n_most], titles, size)
+    _checks.positive_int('columns', columns)
     columns = min(columns, len(W))
     rows = -(-len(W) // columns)
     figsize = columns * size, rows * (size + .25 * (titles is not None))

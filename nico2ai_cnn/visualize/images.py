@@ -3,6 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy
 
+from nico2ai_cnn import _checks
+
 
 def show_images(images, titles=None, columns=10, size=0.9):
     """Draws grey images in a grid, black for 0 and white for 1.
@@ -28,6 +30,7 @@ def show_images(images, titles=None, columns=10, size=0.9):
                          f'got {images.shape}')
     if titles is not None and len(titles) != len(images):
         raise ValueError(f'titles must be {len(images)} texts, one per image; got {len(titles)}')
+    _checks.positive_int('columns', columns)
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     title_height = 0.25 if titles is not None else 0

@@ -3,6 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy
 
+from nico2ai_cnn import _checks
+
 SIGNED = 'RdBu_r'
 """Matplotlib's name of the colours for signed values: blue below 0, white at 0, red above."""
 
@@ -33,6 +35,7 @@ def show_maps(maps, titles=None, signed=None, vmin=None, vmax=None, columns=8, s
                          f'{[each.shape for each in maps]}')
     if titles is not None and len(titles) != len(maps):
         raise ValueError(f'titles must be {len(maps)} texts, one per map; got {len(titles)}')
+    _checks.positive_int('columns', columns)
     columns = min(columns, len(maps))
     rows = -(-len(maps) // columns)
     title_height = 0.3 if titles is not None else 0

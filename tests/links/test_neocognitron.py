@@ -178,6 +178,8 @@ def test_errors(learnt):
         new.learn(x, t[:-1])
     with pytest.raises(ValueError, match='label 10 is out of range'):
         new.learn(x, t + 1)
+    with pytest.raises(ValueError, match='x holds NaN or infinity'):
+        links.Neocognitron().learn(np.full((3, 1, 28, 28), np.nan, 'f'), np.zeros(3, int))
     with pytest.raises(ValueError, match='all black'):
         new.learn(np.zeros_like(x[:3]), t[:3])
     with pytest.raises(ValueError, match='n_pass must be an integer of at least 1'):

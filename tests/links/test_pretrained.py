@@ -210,3 +210,8 @@ def test_prepare_photo():
 def test_prepare_photo_bad_input(photo, options, error, message):
     with pytest.raises(error, match=message):
         links.prepare_photo(photo, **options)
+
+
+def test_a_photo_cannot_be_divided_by_nothing():
+    with pytest.raises(ValueError, match='std not 0; got 0 and 0'):
+        links.prepare_photo(np.zeros((3, 300, 300), 'f'), mean=0, std=0)

@@ -107,3 +107,10 @@ def test_mean_normalization_bad_input(batch):
     for per, x in ('pixel', batch[:, :, :8]), ('channel', batch[:, :2]), ('channel', batch[0, 0]):
         with pytest.raises(ValueError, match='the mean is of images'):
             T.MeanNormalization(per).fit(batch)(x)
+
+
+def test_lighting_of_what_it_is_not(batch):
+    with pytest.raises(TypeError, match='lighting must be a Lighting, of the training images; got None'):
+        T.random_lighting(batch, None)
+    with pytest.raises(ValueError, match='images holds NaN'):
+        T.Lighting(np.full((2, 3, 4, 4), np.nan, 'f'))

@@ -111,3 +111,18 @@ def test_show_maps():
 def test_show_maps_bad_input(maps, titles, message):
     with pytest.raises(ValueError, match=message):
         visualize.show_maps(maps, titles)
+
+
+@pytest.mark.parametrize('show', [visualize.show_images, visualize.show_maps, visualize.show_feature_maps])
+def test_no_columns(show):
+    with pytest.raises(ValueError, match='columns must be an integer of at least 1; got 0'):
+        show(np.zeros((2, 3, 3)) if show is not visualize.show_feature_maps else np.zeros((1, 2, 3, 3)), columns=0)
+
+
+def test_as_many_accuracies_as_settings():
+    with pytest.raises(ValueError, match="curves: 'b' has 3 accuracies, and x 2 settings"):
+        visualize.show_accuracy([1, 2], {'a': [0.1, 0.2], 'b': [0.1, 0.2, 0.3]}, 'size')
+    with pytest.raises(ValueError, match='curves must hold 1 to 14 networks; got 15'):
+        visualize.show_accuracy([1], {i: [0.5] for i in range(15)}, 'size')
+    ax = visualize.show_accuracy([1, 2], {str(i): [0.1 * i, 0.2] for i in range(7)}, 'size')
+    assert len(ax.get_legend().get_texts()) == 7

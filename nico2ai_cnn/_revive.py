@@ -179,7 +179,7 @@ def _adapt_categorical():
 
 
 def _mend_softmax_cross_entropy():
-    # Where shapes or types do not fit, its check asks for the truth of an expression and says that instead: RuntimeError.
+    # Where shapes or types do not fit, its check asks for the truth of an expression, and RuntimeError says that.
     from chainer.utils import type_check
 
     def check_type_forward(self, in_types):
@@ -192,18 +192,19 @@ def _mend_softmax_cross_entropy():
             type_check.expect(t.dtype.kind == 'i', t.ndim == x.ndim - 1, x.shape[0] == t.shape[0],
                               x.shape[2:] == t.shape[1:])
 
-    sys.modules['chainer.functions.loss.softmax_cross_entropy'].SoftmaxCrossEntropy.check_type_forward = check_type_forward
+    node = sys.modules['chainer.functions.loss.softmax_cross_entropy'].SoftmaxCrossEntropy
+    node.check_type_forward = check_type_forward
 
 
 def _mend_deconvolution():
-    # Its backward fails where only the weights' gradient is asked for: it hands over arrays in place of their shapes.
+    # Its backward fails where only the weights' gradient is asked for: it passes arrays on in place of shapes.
     node = sys.modules['chainer.functions.connection.deconvolution_2d'].Deconvolution2DFunction
     _wrap(node, '_set_cover_all', lambda original, self, x, W: original(
         self, getattr(x, 'shape', x), getattr(W, 'shape', W)))
 
 
 def _mend_average_pooling():
-    # With pad_value=None its backward changes the gradient that it is given, which others read and which may be read-only.
+    # With pad_value=None its backward changes the gradient that it is given, which others read too.
     node = sys.modules['chainer.functions.pooling.average_pooling_nd'].AveragePoolingNDGrad
     for name in 'forward_cpu', 'forward_gpu':
         _wrap(node, name, lambda original, self, gys: original(self, tuple(gy.copy() for gy in gys)))

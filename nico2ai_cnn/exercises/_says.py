@@ -18,7 +18,8 @@ def says(check):
         try:
             check(answer)
         except Waiting:
-            print(f'⏳ {name}: it returns None so far. Write your answer above; it ends in "return …". Then run this again.')
+            print(f'⏳ {name}: it returns None so far. Write your answer above; it ends in "return …". '
+                  'Then run this again.')
         except Wrong as wrong:
             print(f'✗ {name}: {wrong}')
         except Exception as error:
@@ -30,7 +31,8 @@ def says(check):
 
 def _what_raised(answer, error):
     code = getattr(answer, '__code__', None) or getattr(answer.__init__, '__code__', None)
-    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if code and frame.filename == code.co_filename]
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__)
+             if code and frame.filename == code.co_filename]
     what = f'{type(error).__name__}: {" ".join(str(error).split())}'
     if not lines:
         return f'what it returns cannot be checked ({what}).'

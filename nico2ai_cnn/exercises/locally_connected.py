@@ -73,7 +73,8 @@ def check_local_convolution(local_convolution):
             raise Wrong(f'the result has shape {right.shape[1:]}; the batch of {n} images is missing.')
         without_b = right - b
         hints.append((numpy.broadcast_to(without_b.sum(axis=0), right.shape) + b,
-                      'the products are summed over the images too; sum over channels, rows and columns only, axes 1, 2, 3.'))
+                      'the products are summed over the images too; sum over channels, rows and columns only, '
+                      'axes 1, 2, 3.'))
         try:
             expect_array(got, right, hints)
         except Wrong as wrong:

@@ -24,7 +24,8 @@ class Recording:
     def __init__(self, graph, inputs, values, names, gradients, link, loss, pool):
         self._graph, self._inputs, self._values, self._names, self._pool = graph, inputs, values, names, pool
         self.gradients, self._link, self._loss = gradients, link, loss
-        self._arrays, self._numbers = list(_arrays(link)), _numbers(link)
+        self._parameters = [param.array for param in link.params()]
+        self._attributes = [(vars(each), numbers_of(vars(each)), _arrays_of(vars(each))) for each in link.links()]
         self.n_replay = 0
 
     def __del__(self):
@@ -32,8 +33,10 @@ class Recording:
 
     def holds(self):
         """Returns whether the link's arrays are where they were, and its numbers what they were."""
-        return (all(now is then for now, then in itertools.zip_longest(_arrays(self._link), self._arrays))
-                and _numbers(self._link) == self._numbers)
+        parameters = itertools.zip_longest((param.array for param in self._link.params()), self._parameters)
+        return (all(now is then for now, then in parameters)
+                and all(numbers.items() <= now.items() for now, numbers, _ in self._attributes)
+                and all(now.get(name) is array for now, _, arrays in self._attributes for name, array in arrays.items()))
 
     def replay(self, arrays):
         """Repeats the step with other inputs, reports again, and returns the loss."""
@@ -172,22 +175,13 @@ def _allocate(size):
         raise
 
 
-def _arrays(link):
-    for param in link.params():
-        yield param.array
-    for each in link.links():
-        for value in vars(each).values():
-            if type(value) is cuda.ndarray:
-                yield value
+def _arrays_of(attributes):
+    return {name: value for name, value in attributes.items() if type(value) is cuda.ndarray}
 
 
-def _numbers(link):
-    return [numbers_of(each) for each in link.links()]
-
-
-def numbers_of(thing):
-    """Returns the attributes that are numbers or strings, or tuples of such, as a dict."""
-    return {name: value for name, value in vars(thing).items() if _is_plain(value)}
+def numbers_of(attributes):
+    """Returns those of a dict of attributes that are numbers or strings, or tuples of such."""
+    return {name: value for name, value in attributes.items() if _is_plain(value)}
 
 
 def _is_plain(value):

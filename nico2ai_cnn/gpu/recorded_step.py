@@ -108,6 +108,6 @@ def _graph(loss):
         if node is None or id(node) in seen:
             continue
         seen.add(id(node))
-        found.append((type(node), numbers_of(node), [variable.shape for variable in node.inputs]))
+        found.append((type(node), numbers_of(vars(node)), [variable.shape for variable in node.inputs]))
         nodes.extend(variable.creator_node for variable in node.inputs)
     return found

@@ -2,6 +2,7 @@
 # make test   sets everything up in .venv and runs every test, notebooks included
 # make test-browser   sets everything up and tries the steppers and JupyterLab in Chromium (apt install chromium chromium-driver)
 # make test-colab     sets everything up and rehearses Colab: its versions, and the setup cell for real (Linux, macOS)
+# make test-lowest    tests the package with the oldest versions that pyproject.toml allows, on Python 3.11
 # make reference   computes with PyTorch anew what tests/reference holds, and compares
 # make benchmark   measures the README's figures, beside PyTorch's; BENCHMARKS='steps layers' picks some
 
@@ -14,7 +15,7 @@ INSTALLED := $(VENV)/installed
 ROOT_ARGS := $(shell [ "$$(id -u)" != 0 ] || echo --allow-root)
 DISPLAY_ARGS := $(shell [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || echo --no-browser)
 
-.PHONY: lab test test-browser test-colab badges notebooks reference benchmark torch setup clean
+.PHONY: lab test test-browser test-colab test-lowest badges notebooks reference benchmark torch setup clean
 
 lab: setup
 	$(BIN)/python -m jupyterlab $(ROOT_ARGS) $(DISPLAY_ARGS) $(LAB_ARGS) notebooks
@@ -28,6 +29,13 @@ test-browser: setup
 test-colab: setup
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/python -m pytest tests/colab -m colab $(TEST_ARGS)
+
+test-lowest: setup
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv venv --quiet --clear --python 3.11 .venv-lowest
+	$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct \
+		--build-constraint build-constraints.txt --editable '.[test]'
+	.venv-lowest/bin/python -m pytest -p no:nbval -o addopts="-m 'not browser and not colab'" tests $(TEST_ARGS)
 
 # Writes the repository's address, which stands in pyproject.toml, into every badge and setup cell.
 badges: setup
@@ -82,4 +90,4 @@ $(INSTALLED): pyproject.toml build-constraints.txt
 	@echo '$(CURDIR)' > $@
 
 clean:
-	rm -rf $(VENV) .venv-colab
+	rm -rf $(VENV) .venv-colab .venv-lowest

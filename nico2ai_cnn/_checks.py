@@ -3,6 +3,8 @@
 import chainer
 import numpy
 
+_LARGEST = float(numpy.finfo(numpy.float32).max)
+
 
 def positive_int(name, value):
     """Raises ValueError unless ``value`` is an integer of at least 1."""
@@ -12,8 +14,10 @@ def positive_int(name, value):
 
 def is_number(value):
     """Returns whether ``value`` is one finite number that float32 can hold."""
-    return (isinstance(value, (int, float, numpy.integer, numpy.floating))
-            and abs(value) <= float(numpy.finfo(numpy.float32).max))
+    try:
+        return numpy.ndim(value) == 0 and not isinstance(value, (str, bytes)) and abs(float(value)) <= _LARGEST
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def link(name, value):

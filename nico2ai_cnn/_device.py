@@ -15,9 +15,6 @@ def choose_device(device='auto'):
         ValueError: If it is another string.
     """
     no_gpu = why_no_gpu()
-    if isinstance(device, str) and device not in ('auto', 'cpu', 'gpu') and not device.startswith('@'):
-        raise ValueError("device must be 'auto', 'cpu', 'gpu', or a name of Chainer's such as '@cupy:0'; "
-                         f'got {device!r}')
     if isinstance(device, str) and device == 'auto':
         device = 'cpu' if no_gpu else 'gpu'
     wants_gpu = 'cupy' in str(device) or device == 'gpu' or (
@@ -25,7 +22,13 @@ def choose_device(device='auto'):
     if wants_gpu and no_gpu:
         raise RuntimeError(f'device {device!r} needs a GPU, and there is none for CuPy '
                            f"({no_gpu}); use device='auto' or 'cpu'")
-    return chainer.get_device({'cpu': '@numpy', 'gpu': '@cupy:0'}.get(device, device))
+    try:
+        return chainer.get_device({'cpu': '@numpy', 'gpu': '@cupy:0'}.get(device, device))
+    except (RuntimeError, ValueError):
+        if not isinstance(device, str) or device.startswith('@') or device == 'gpu':
+            raise
+        raise ValueError("device must be 'auto', 'cpu', 'gpu', or a name of Chainer's such as '@cupy:0'; "
+                         f'got {device!r}') from None
 
 
 def why_no_gpu():

@@ -46,10 +46,14 @@ def finite_loss(loss, updater, processes):
 
 def check_parameters(trainer):
     """Raises FloatingPointError if the latest step made a parameter NaN or infinite; its loss came before it."""
-    for path, param in trainer.updater.get_optimizer('main').target.namedparams():
-        if not bool(param.xp.isfinite(param.array).all()):
-            raise FloatingPointError(f'step {trainer.updater.iteration} made {path.removeprefix("/predictor")} NaN or '
-                                     'infinite; a smaller step size often helps')
+    target = trainer.updater.get_optimizer('main').target
+    params = {path: param for path, param in target.namedparams() if param.update_rule and param.update_rule.enabled}
+    finite = [param.xp.isfinite(param.array).all() for param in params.values()]
+    if not finite or bool(target.xp.stack(finite).all()):      # one question to a GPU
+        return
+    path = next(path for path, right in zip(params, finite) if not right)
+    raise FloatingPointError(f'step {trainer.updater.iteration} made {path.removeprefix("/predictor")} NaN or infinite; '
+                             'a smaller step size often helps')
 
 
 @contextlib.contextmanager

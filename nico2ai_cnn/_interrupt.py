@@ -8,6 +8,7 @@ class StopBetweenSteps:
     """Turns the first Ctrl-C into a wish, read between steps; a second one interrupts."""
 
     asked = False
+    agreed = False      # by all processes, where there are several
 
     def __enter__(self):
         self._before = None

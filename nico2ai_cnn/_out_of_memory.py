@@ -5,6 +5,8 @@ import traceback
 
 from chainer.backends import cuda
 
+from nico2ai_cnn.gpu._recording import free_retired
+
 
 @contextlib.contextmanager
 def explained(classifier, batch_of, batch_size, least, updater):
@@ -25,6 +27,7 @@ def explained(classifier, batch_of, batch_size, least, updater):
             traceback.clear_frames(within.__traceback__)    # they hold the step's arrays
             within = within.__context__
         classifier.cleargrads()
+        free_retired()
         classifier.y = classifier.loss = classifier.accuracy = None     # and these its graph
         memory = _memory(classifier)
         fits = batch_size // 2

@@ -64,6 +64,10 @@ class Processes:
         if self.size > 1:
             optimizer.remove_hook('mean_gradient')
 
+    def stop_now(self, stop):
+        """Returns whether to stop: at one's own wish alone, or at what all have agreed on after the latest step."""
+        return stop.asked if self.size == 1 else stop.agreed
+
     def extend(self, trainer, model, stop):
         """Lets the processes agree on what is reported, on batch normalisation's means, and on when to stop."""
         if self.size > 1:
@@ -85,4 +89,4 @@ class _Agree(training.Extension):
             *(float(getattr(trainer.observation[name], 'array', trainer.observation[name])) for name in names),
             float(self._stop.asked))
         trainer.observation.update(zip(names, means))
-        self._stop.asked = asked > 0        # one asked: all stop, after the same step
+        self._stop.agreed = asked > 0       # one asked: all stop, after the same step

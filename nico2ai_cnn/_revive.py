@@ -158,10 +158,10 @@ def _adapt_concat_examples():
 
     def concat_padded(arrays, padding):
         shape = len(arrays), *numpy.max([array.shape for array in arrays], axis=0)
-        padding = numpy.asarray(padding).astype(arrays[0].dtype).item()
+        padding = numpy.asarray(padding).astype(arrays[0].dtype)
         device = backend.get_device_from_array(arrays[0])
         with chainer.using_device(device):
-            result = device.xp.full(shape, padding, arrays[0].dtype)
+            result = device.xp.full(shape, device.send(padding), arrays[0].dtype)
             for i, array in enumerate(arrays):
                 result[(i, *map(slice, array.shape))] = array
         return result

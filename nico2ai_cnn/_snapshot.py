@@ -1,7 +1,8 @@
 """Snapshots of a training run that resume bit for bit."""
 
-import contextlib
 import os
+import re
+import tempfile
 import zipfile
 import zlib
 
@@ -37,23 +38,17 @@ class RunState(training.Extension):
 
 
 def check_writable(folder, name):
-    """Tries to write into a folder, which is made if need be, and leaves nothing behind.
+    """Tries to write where a folder is, or would be made, and leaves nothing behind.
 
     Raises:
         OSError: If it cannot be written to; the message begins with ``name``.
     """
-    new = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f'.{os.getpid()}'
-        probe.touch()
-        probe.unlink()
+        there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        with tempfile.TemporaryFile(dir=there):
+            pass
     except OSError as error:
         raise type(error)(f'{name} {folder} cannot be written to: {error.strerror}') from None
-    finally:
-        with contextlib.suppress(OSError):
-            for parent in new:
-                parent.rmdir()
 
 
 def save(path, trainer):
@@ -89,7 +84,7 @@ def load(path, trainer, arguments):
     except (EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f'snapshot {path} is damaged or none of fit ({error}); delete it to '
                          'start anew') from None
-    if arguments_there != arguments:
+    if arguments_there not in (arguments, re.sub(r'seed=\d+, ', '', arguments)):     # without seed in older ones
         raise ValueError(f'snapshot {path} is of a run with {arguments_there}; this one is with '
                          f'{arguments}')
     serializer = chainer.serializers.DictionarySerializer()

@@ -42,7 +42,7 @@ afterwards, in Python:
   net = nico2ai_cnn.links.LeNet(); chainer.serializers.load_npz('runs/lenet/model.npz', net)
 
 exit codes: 0 trained; 1 training failed, such as a loss that is not finite; 2 an argument is unusable;
-130 stopped by Ctrl-C (the snapshot is there)
+130 stopped by Ctrl-C (after the first step there is a snapshot)
 """
 
 
@@ -132,7 +132,7 @@ def run(arguments, comm):
         device=device_of(arguments.device, comm), seed=arguments.seed, snapshot=snapshot,
         resume=arguments.resume, comm=comm)
     if not log or log[-1]['epoch'] < arguments.epochs:
-        if first:
+        if first and snapshot.exists():
             print(f'the same command with --resume goes on from {snapshot}')
         return 130
     if first:

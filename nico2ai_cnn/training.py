@@ -87,7 +87,6 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
         snapshot = pathlib.Path(snapshot)
         if snapshot.is_dir():
             raise IsADirectoryError(f'snapshot must be the path of a file; {str(snapshot)!r} is a folder')
-        _snapshot.check_writable(snapshot.parent, 'snapshot')
         if snapshot.exists() and not resume:
             raise FileExistsError(f'snapshot {snapshot} exists; pass resume=True to go on from '
                                   'it, or delete it to start anew')
@@ -97,6 +96,8 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
     if comm is not None and not hasattr(comm, 'intra_rank'):
         raise TypeError(f'comm must be of chainermn.create_communicator, or None; got {comm!r}')
     processes = Processes(comm)
+    if snapshot is not None and processes.rank == 0:
+        _snapshot.check_writable(snapshot.parent, 'snapshot')
     batch_size = processes.batch_size(batch_size, len(train), test)
     transform = _fitting.stepwise(transform, seed, processes.rank)
     classifier = model if isinstance(model, L.Classifier) else _fitting.classifier_of(model)
@@ -131,7 +132,7 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
             return transform(x, updater.iteration), t
 
         trainer = training.Trainer(
-            updater, stop_trigger=lambda trainer: stop.asked or updater.epoch >= epochs, out='.')
+            updater, stop_trigger=lambda trainer: processes.stop_now(stop) or updater.epoch >= epochs, out='.')
         n_step = math.ceil(epochs * len(train) / iterator.batch_size)
 
         if decay:
@@ -169,13 +170,13 @@ def fit(model, train, test=None, *, epochs=5, batch_size=128, transform=None, op
                     trainer.run(show_loop_exception_msg=False)
                 finally:
                     step.forget()
-            if stop.asked and snapshot is not None and first:
+            if processes.stop_now(stop) and updater.iteration and snapshot is not None and first:
                 _snapshot.save(snapshot, trainer)
         finally:
             processes.part(optimizer)
             if decay:
                 setattr(optimizer, step_size, initial_step_size)
-    if stop.asked and first:
+    if processes.stop_now(stop) and first:
         print(f'Stopped after step {updater.iteration} of {n_step}; '
               'the model keeps what it has learnt.')
     return log.log

@@ -82,3 +82,9 @@ def test_bad_input(call, message):
 
 def test_a_gaussian_that_is_a_point():
     np.testing.assert_array_equal(filters.gaussian(3, 1e-200), filters.IDENTITY)
+
+
+def test_numbers_of_numpys_are_numbers():
+    np.testing.assert_array_equal(filters.gaussian(3, np.array(1.)), filters.gaussian(3, np.float16(1)))
+    with pytest.raises(ValueError, match='sigma must be a positive number'):
+        filters.gaussian(3, np.float16('inf'))

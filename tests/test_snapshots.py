@@ -141,3 +141,21 @@ def test_a_longer_run_goes_on_at_its_own_step_size(digits, tmp_path):
         training.fit(links.MLP(), digits[0], epochs=epochs, batch_size=200, optimizer=Noting(alpha=0.6),
                      snapshot=tmp_path / 'run.npz', resume=True, progress=False)
     np.testing.assert_allclose(sizes, [.6, .4, .2, .3, .2, .1])
+
+
+def test_a_stop_before_the_first_step_leaves_no_snapshot(digits, tmp_path):
+    path = tmp_path / 'run.npz'
+    training.fit(interrupt_after(Dropping(), 0), digits[0], epochs=1, snapshot=path, progress=False)
+    model = interrupt_after(Dropping(), 1)
+    training.fit(model, digits[0], epochs=1, snapshot=path, resume=path.exists(), progress=False)
+
+
+def test_snapshots_from_before_they_knew_a_seed(digits, tmp_path, monkeypatch):
+    path = tmp_path / 'run.npz'
+    training.fit(links.MLP(), digits[0], epochs=1, snapshot=path, progress=False)
+    with np.load(path) as file:
+        content = dict(file)
+    name = 'extensions/RunState/arguments'
+    content[name] = np.array(str(content[name]).replace('seed=0, ', ''))
+    np.savez(path, **content)
+    assert len(training.fit(links.MLP(), digits[0], epochs=2, snapshot=path, resume=True, progress=False)) == 2

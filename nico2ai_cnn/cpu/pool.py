@@ -109,39 +109,40 @@ def _pool():
 
 
 class _OneBlasThread:
-    """Holds every BLAS to one thread while at least one caller is inside.
+    """Holds every BLAS to one thread while a caller is inside.
 
-    Ctrl-C may end it between any two lines, so each thread counts once, however often it came in and
-    was thrown out, and what was held before is noted first: the next call sets right what was left.
+    What a thread sets holds for itself alone in newer OpenBLAS, for all in older ones; so each sets it. Ctrl-C
+    may end it between any two lines, so each thread counts once, however often it came in and was thrown
+    out, and what was there before is noted first: the next call sets right what was left.
     """
 
     def __init__(self):
         self._lock = threading.Lock()
         self._inside = set()        # threads
         self._libraries = None
-        self._before = None         # how many threads each library had, while they are held
+        self._before = None         # how many threads each library had when nobody was inside
 
     def __enter__(self):
         with self._lock:
-            self._inside.add(threading.get_ident())
             if self._before is None:
                 if self._libraries is None:
                     self._libraries = threadpoolctl.ThreadpoolController().select(
                         user_api='blas').lib_controllers
                 self._before = [library.get_num_threads() for library in self._libraries]
-                for library in self._libraries:
-                    library.set_num_threads(1)
+            self._inside.add(threading.get_ident())
+            for library in self._libraries:
+                library.set_num_threads(1)
 
     def __exit__(self, *error):
         with self._lock:
             self._inside.discard(threading.get_ident())
-            if not self._inside:
-                self._restore()
+            self._restore()
 
     def _restore(self):
         for library, n in zip(self._libraries, self._before):
             library.set_num_threads(n)
-        self._before = None
+        if not self._inside:
+            self._before = None
 
     def forked(self):
         self._lock = threading.Lock()

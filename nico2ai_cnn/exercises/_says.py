@@ -1,6 +1,7 @@
 """What every check is made of: it prints one line, and never raises."""
 
 import functools
+import inspect
 import traceback
 
 import chainer
@@ -30,13 +31,21 @@ def says(check):
 
 
 def _what_raised(answer, error):
-    code = getattr(answer, '__code__', None) or getattr(answer.__init__, '__code__', None)
-    lines = [frame for frame in traceback.extract_tb(error.__traceback__)
-             if code and frame.filename == code.co_filename]
-    what = f'{type(error).__name__}: {" ".join(str(error).split())}'
-    if not lines:
-        return f'what it returns cannot be checked ({what}).'
-    return f'line {lines[-1].lineno} of the cell, {lines[-1].line!r}, raised {what}'
+    """Says which line of the answer raised; or that what it returned could not be compared."""
+    answer = inspect.unwrap(getattr(answer, 'func', answer))        # of a functools.partial
+    parts = vars(answer).values() if isinstance(answer, type) else (answer, getattr(answer, '__call__', None))
+    files = {part.__code__.co_filename for part in parts if hasattr(part, '__code__')}
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame for frame in frames if frame.filename in files]
+    try:
+        what = f'{type(error).__name__}: {" ".join(str(error).split())}'
+    except Exception:       # an exception of somebody's own that cannot say what it is
+        what = type(error).__name__
+    if lines:
+        return f'line {lines[-1].lineno} of the cell, {lines[-1].line!r}, raised {what}'
+    if isinstance(answer, type) or any(frame.name == call.__name__ for frame in frames):
+        return f'your code raised {what}'
+    return f'what it returns cannot be checked ({what}).'
 
 
 class Waiting(Exception):

@@ -27,8 +27,11 @@ def check_max_pooling(max_pooling):
         except ValueError as error:
             if 'inhomogeneous' not in str(error) and 'broadcast' not in str(error) and 'same shape' not in str(error):
                 raise
-            raise Wrong(f'{what}the slices, one for each place in the window, differ in size ({error}). Cut each to '
-                        'the number of windows that fit, [:height, :width].') from None
+            raise Wrong(f'{what}arrays of different sizes meet ({error}). Are they slices, one for each place in the '
+                        'window? Cut each to the number of windows that fit, [:height, :width].') from None
+        if getattr(y, 'shape', None) == (shape[0] // stride, shape[1] // stride) != right.shape:
+            raise Wrong(f'{what}only windows that fit inside count, (H - ksize) // stride + 1 of them; there are '
+                        f'{shape[0] // stride} rows.')
         if isinstance(y, tuple):
             raise Wrong(f'it returns {len(y)} things; wanted the maxima alone.')
         hints = [(F.average_pooling_2d(x[None, None], ksize, stride).array[0, 0],

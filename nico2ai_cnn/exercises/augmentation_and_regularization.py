@@ -83,7 +83,10 @@ def check_my_dropout(my_dropout):
 
     def answer(train):
         given = h.copy()
-        got = call(my_dropout, given, ratio, train, numpy.random.default_rng(1))
+        got = my_dropout(given, ratio, train, numpy.random.default_rng(1))
+        if got is None:
+            call(my_dropout, given, ratio, not train, numpy.random.default_rng(1))      # waits, if that is None too
+            raise Wrong(f'with train={train} it returns None, with train={not train} an array; it must return one in both.')
         if not numpy.array_equal(given, h):
             raise Wrong('it changes h itself; the caller still needs that. Return a new array.')
         return got.array if isinstance(got, chainer.Variable) else numpy.asarray(got)

@@ -90,7 +90,7 @@ def check_filter_each_map(filter_each_map):
         try:
             y = call(filter_each_map, x, kernel)
         except chainer.utils.type_check.InvalidType as error:
-            if 'Convolution' not in str(error):
+            if 'Convolution' not in str(error) or 'shape[1]' not in str(error):
                 raise
             raise Wrong(f'F.convolution_2d does not take these shapes: the filter is for one channel, and x, '
                         f'{x.shape}, has {d}. First reshape x to (N · D, 1, H, W).') from None

@@ -69,7 +69,7 @@ def check_residual_block(residual_block):
     rng = numpy.random.default_rng(1)
     x = rng.standard_normal((2, 3, 5, 6)).astype('f')
     W1, W2 = (rng.standard_normal((2, 3, 3, 3, 3)) * 0.4).astype('f')
-    smaller = 'the maps got smaller, so x cannot be added to them pixel by pixel; give both convolutions pad=1.'
+    smaller = 'x and what it is added to have not equally many pixels; give both convolutions pad=1.'
     try:
         got = call(residual_block, x, W1, W2)
     except (chainer.utils.type_check.InvalidType, ValueError) as error:
@@ -116,6 +116,9 @@ def check_pyramid_pooling(pyramid_pooling):
                 (pooled(lambda a, n, i: (i + 1) * a // n), 'the end of a cell is rounded up, not down.'),
                 (pooled(lambda a, n, i: (i + 1) * (a // n), start=lambda a, n, i: i * (a // n)),
                  'cells of H // n rows leave the last rows out; they go from ⌊i·H/n⌋ to ⌈(i+1)·H/n⌉.'),
+                (numpy.broadcast_to(pooled().max(axis=0), pooled().shape),
+                 'these are the maxima over all maps; each map has its own: axis=(1, 2).'),
+                (pooled().max(axis=0), 'these are the maxima over all maps; each map has its own: axis=(1, 2).'),
                 (pooled(take=numpy.mean), 'these are means; wanted maxima.'),
                 (pooled(take=lambda cell: max(0, cell.max())), 'a maximum may be negative; do not start from 0.'),
                 (pooled().swapaxes(1, 2), 'rows and columns are swapped.')))

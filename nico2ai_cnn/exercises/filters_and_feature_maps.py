@@ -48,6 +48,8 @@ def check_ascend(ascend):
              'that divides by the root of the sum of squares; wanted that of their mean.'),
             (numpy.clip(x + step_size * gradient / (gradient ** 2).mean(), 0, 1),
              'that divides by the mean square; its root is missing.'),
+            (numpy.clip(x + step_size * gradient / abs(gradient).mean(), 0, 1),
+             'that divides by the mean absolute value; first the mean of the squares, then the root.'),
             (numpy.clip(x + step_size * gradient / gradient.std(), 0, 1),
              'that divides by the standard deviation, which takes the mean off first; wanted the root of the mean square.'),
             (numpy.clip(x + step_size * numpy.sign(gradient), 0, 1),
@@ -76,4 +78,6 @@ def check_evidence(evidence):
              'that sums the gradient over the map; wanted its mean.'),
             (numpy.maximum(0, total) / total.max(), 'do not scale it to 1: wanted the sum as it is.'),
             (numpy.maximum(0, weights * maps), 'the sum over the maps is missing.'),
+            (numpy.maximum(0, (gradient.mean() * maps).sum(axis=0)),
+             'each map has a weight of its own: the mean over axes 1 and 2.'),
             (numpy.maximum(0, maps.sum(axis=0)), 'the weights are missing.')])

@@ -79,7 +79,8 @@ def check_my_cnn(MyCNN):
     inside = list(model.children())
     for name, layer in vars(model).items():
         if isinstance(layer, (list, tuple, dict)) and name[0] != '_' and any(
-                isinstance(each, chainer.Link) for each in (layer.values() if isinstance(layer, dict) else layer)):
+                isinstance(each, chainer.Link) and not any(each is child for child in inside)
+                for each in (layer.values() if isinstance(layer, dict) else layer)):
             raise Wrong(f'{name} is a {type(layer).__name__} of layers, and Chainer would not train these: give each '
                         'layer a name of its own.')
         if isinstance(layer, chainer.Link) and not any(layer is child for child in inside):

@@ -59,6 +59,10 @@ def check_relu_layer(relu_layer):
         try:
             got = call(relu_layer, x.copy(), W.copy(), b.copy())
         except ValueError as error:
+            if 'truth value' in str(error):
+                raise Wrong("Python's max and if want one number; for an array use np.maximum.") from None
+            if not any(word in str(error) for word in ('matmul', 'broadcast', 'not aligned')):
+                raise
             raise Wrong(f'NumPy finds shapes that do not fit ({error}). W @ x is for one input; here the inputs are the '
                         f'rows of x, {x.shape}, and W is {W.shape}: which product has the shape (N, units)?') from None
         expect_array(got, right,

@@ -35,7 +35,8 @@ def check_stack_shape(stack_shape):
         got = tuple(got)
         if got == right:
             if not all(isinstance(n, (int, numpy.integer)) for n in got):
-                raise Wrong(f'{got} is right, but sizes are integers: // divides and rounds down.')
+                raise Wrong(f'{got} is right, but sizes are integers: round a convolution down, with //, and '
+                            'max pooling up, with math.ceil.')
             continue
         what = f'for {shape} and {layers} it gives {got}'
         hints = [

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import weakref
 
 import chainer
 import numpy
@@ -23,20 +24,20 @@ class Recording:
 
     def __init__(self, graph, inputs, values, names, gradients, link, loss, pool):
         self._graph, self._inputs, self._values, self._names, self._pool = graph, inputs, values, names, pool
-        self.gradients, self._link, self._loss = gradients, link, loss
+        self.gradients, self._link, self._loss, self._device = gradients, link, loss, cuda.cupy.cuda.Device().id
         self._parameters = [param.array for param in link.params()]
-        self._attributes = [(vars(each), numbers_of(vars(each)), _arrays_of(vars(each))) for each in link.links()]
+        self._attributes = [(vars(each), len(vars(each)), numbers_of(vars(each)), _arrays_of(vars(each)))
+                            for each in link.links()]
         self.n_replay = 0
 
     def __del__(self):
-        _retired.append(self._pool)
+        _retired.append((self._device, self._pool))
 
     def holds(self):
         """Returns whether the link's arrays are where they were, and its numbers what they were."""
         parameters = itertools.zip_longest((param.array for param in self._link.params()), self._parameters)
         return (all(now is then for now, then in parameters)
-                and all(numbers.items() <= now.items() for now, numbers, _ in self._attributes)
-                and all(now.get(name) is array for now, _, arrays in self._attributes for name, array in arrays.items()))
+                and all(_same(*each) for each in self._attributes))
 
     def replay(self, arrays):
         """Repeats the step with other inputs, reports again, and returns the loss."""
@@ -51,17 +52,24 @@ class Recording:
         return Loss(loss, self)
 
 
-class Loss(numpy.float32):
-    """The loss of a repeated step: a number, with ``array`` and ``backward()`` as a Variable has them."""
+def _same(now, n, numbers, arrays):
+    return (len(now) == n and all(type(now.get(name)) is type(value) and now[name] == value
+                                  for name, value in numbers.items())
+            and all(now.get(name) is array for name, array in arrays.items()))
 
-    def __new__(cls, value, recording):
-        loss = super().__new__(cls, value)
-        loss._recording, loss._n_replay = recording, recording.n_replay
-        return loss
 
-    @property
-    def array(self):
-        return numpy.float32(self)
+class Loss:
+    """The loss of a repeated step: it has ``array``, a NumPy scalar, and ``backward()``, and cannot be calculated with.
+
+    (What would come of it, for one with a regulariser added, had no gradient of the step. Report its ``array``.)
+    """
+
+    def __init__(self, value, recording):
+        self.array = self.data = value
+        self._recording, self._n_replay = weakref.ref(recording), recording.n_replay
+
+    def __float__(self):
+        return float(self.array)
 
     def backward(self, retain_grad=False, enable_double_backprop=False, loss_scale=None):
         """Gives the parameters their gradients, which are there already, and not scaled.
@@ -73,10 +81,11 @@ class Loss(numpy.float32):
         if retain_grad or enable_double_backprop:
             raise RuntimeError('a recorded step has the gradients of the parameters alone; chainer.config.use_fast_gpu = '
                                "'never' keeps steps from being recorded")
-        if self._n_replay != self._recording.n_replay:
-            raise RuntimeError('the gradients of this loss are gone, for its step has been repeated since; call '
+        recording = self._recording()
+        if recording is None or self._n_replay != recording.n_replay:
+            raise RuntimeError('the gradients of this loss are gone, for its step has been repeated or forgotten since; call '
                                'backward() before the next step')
-        for param, gradient in self._recording.gradients:
+        for param, gradient in recording.gradients:
             if param.grad is not None:
                 raise RuntimeError('the gradients of the step before are still there; call cleargrads() before backward(), '
                                    "or, to add them up, set chainer.config.use_fast_gpu = 'never'")
@@ -88,12 +97,14 @@ def record(loss_func, link, arrays):
     forget_results(link)
     free_retired()
     cuda.cupy.get_default_memory_pool().free_all_blocks()   # of steps as usual, which need them no more
-    pool = cuda.cupy.cuda.MemoryPool(_allocate)
-    recording, why_not = _recorded_in(pool, loss_func, link, arrays)
-    if recording is None:
-        forget_results(link)
-        _retired.append(pool)
-        free_retired()
+    pool, recording = cuda.cupy.cuda.MemoryPool(_allocate), None
+    try:
+        recording, why_not = _recorded_in(pool, loss_func, link, arrays)
+    finally:        # also at Ctrl-C
+        if recording is None:
+            forget_results(link)
+            _retired.append((cuda.cupy.cuda.Device().id, pool))
+            free_retired()
     return recording, why_not
 
 
@@ -151,16 +162,20 @@ _retired = []
 
 def free_retired():
     """Gives back what recordings that are gone have left, as far as nobody has it."""
-    for pool in _retired:
-        pool.free_all_blocks()
-    _retired[:] = [pool for pool in _retired if pool.used_bytes()]
+    for entry in list(_retired):
+        device, pool = entry
+        with cuda.cupy.cuda.Device(device):
+            pool.free_all_blocks()
+            if not pool.used_bytes():
+                _retired.remove(entry)
 
 
 def forget_results(link):
-    """Drops the Variables that links keep as attributes, such as a Classifier's loss: they hold the whole step."""
+    """Drops computed Variables that links keep as attributes, such as a Classifier's loss: they hold the whole step."""
     for each in link.links():
         for name, value in list(vars(each).items()):
-            if isinstance(value, chainer.Variable) and not isinstance(value, chainer.Parameter):
+            if any(isinstance(part, chainer.Variable) and part.creator_node is not None
+                   for part in (value if isinstance(value, (tuple, list)) else (value,))):
                 setattr(each, name, None)
 
 

@@ -8,6 +8,7 @@ from chainer.backends import cuda
 
 from nico2ai_cnn.gpu._recording import forget_results, free_retired, is_reporting, numbers_of, record
 
+_BROKEN = 5     # recordings, of one shape, that came not to hold
 _ALIKE = 3      # so many steps must come out with one and the same graph before it is recorded
 
 
@@ -47,7 +48,7 @@ class RecordedStep:
         self.why_as_usual = None
 
     def __call__(self, *arrays):
-        """Returns the loss, a Variable, or a number like one: its ``backward()`` gives the gradients."""
+        """Returns the loss, a Variable, or what stands for one: its ``backward()`` gives the gradients."""
         from nico2ai_cnn import gpu     # here, for it imports this module
         if not gpu.is_used() or not all(type(array) is cuda.ndarray for array in arrays):
             return self._as_usual(arrays, 'it is not on a GPU, or chainer.config.use_fast_gpu is never')
@@ -59,7 +60,9 @@ class RecordedStep:
         key = chainer.config.train, is_reporting(), *((array.shape, array.dtype) for array in arrays)
         known = self._known.setdefault(key, _Known())
         if known.recording is not None and not known.recording.holds():
-            known.recording, known.alike = None, 0
+            known.recording, known.alike, known.n_broken = None, 0, known.n_broken + 1
+            if known.n_broken == _BROKEN:
+                known.refused = 'what it uses of the link changes again and again'
         elif known.recording is None and known.alike >= _ALIKE:
             known.recording, known.refused = record(self._loss_func, self._link, arrays)
             known.alike = 0
@@ -92,7 +95,7 @@ class RecordedStep:
 
 class _Known:
     def __init__(self):
-        self.alike, self.graph, self.recording, self.refused = 0, None, None, None
+        self.alike, self.graph, self.recording, self.refused, self.n_broken = 0, None, None, None, 0
 
 
 def _generators():

@@ -99,8 +99,8 @@ def _chain(rows):
                                 for length in size) for cover_all in (False, True))
         seen = row.receptive_field if isinstance(row.receptive_field, tuple) else (row.receptive_field,) * 2
         if row.in_shape[1:] != size or row.out_shape[1:] not in (exact, covered) or seen != field:
-            raise ValueError(f'layers: {name} does not follow from the windows before it, as in a branch or a '
-                             'deconvolution; give the layers of one path, each (name, ksize, stride, pad)')
+            raise ValueError(f'layers: {name} does not follow from the windows before it, as in a branch, a '
+                             'deconvolution or behind F.pad; give the layers of one path, each (name, ksize, stride, pad)')
         size = row.out_shape[1:]
         if size != exact:
             covering.add(name)

@@ -60,7 +60,7 @@ def show_accuracy(x, curves, xlabel, ax=None):
     """
     _check_number('curves', curves)
     for name, accuracy in curves.items():
-        if len(accuracy) != len(x):
+        if len(x) == 0 or len(accuracy) != len(x):
             raise ValueError(f'curves: {name!r} has {len(accuracy)} accuracies, and x {len(x)} settings')
     if ax is None:
         _, ax = plt.subplots(figsize=(4.5, 3.2))

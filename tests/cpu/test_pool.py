@@ -117,6 +117,25 @@ def test_what_ctrl_c_leaves_is_set_right_by_the_next_call(step, monkeypatch):
     assert blas_threads() == before and not hold._inside
 
 
+def test_blas_gets_its_threads_back_when_threads_overlap():
+    before, entered, left = blas_threads(), threading.Event(), threading.Event()
+
+    def second():
+        with pool._one_blas_thread:
+            entered.set()
+            left.wait(10)
+    thread = threading.Thread(target=second)
+    with pool._one_blas_thread:
+        thread.start()
+        entered.wait(10)
+    left.set()
+    thread.join()
+    assert blas_threads() == before
+    with pool._one_blas_thread:
+        assert set(blas_threads()) == {1}
+    assert blas_threads() == before
+
+
 class Blurred(chainer.dataset.DatasetMixin):
     """A data set that computes with kernels in the worker."""
 

@@ -65,7 +65,13 @@ def another_generator(image, size, rng):
     return image[:, top:top + size, left:left + size]
 
 
+def in_training_only(h, ratio, train, rng):
+    if train:
+        return np.where(rng.random(h.shape) < ratio, 0, h / (1 - ratio))
+
+
 WRONG = [
+    (exercises.check_my_dropout, in_training_only, 'with train=False it returns None, with train=True an array'),
     (exercises.check_crop_anywhere, one_draw, 'top and left always go together'),
     (exercises.check_crop_anywhere, another_generator, 'draw from rng and from nothing else'),
     (exercises.check_mirror, lambda x: x, 'nothing has changed'),

@@ -2,10 +2,14 @@
 
 import ast
 import collections
+import functools
 import importlib
 import pathlib
 import re
 
+import chainer
+import chainer.functions as F
+import chainer.links as L
 import nbformat
 import pytest
 
@@ -79,3 +83,24 @@ def test_an_error_in_a_class_names_the_line_too(capsys):
             self.width = 1 / 0
     exercises.check_my_cnn(MyCNN)
     assert "'self.width = 1 / 0', raised ZeroDivisionError: division by zero" in capsys.readouterr().out
+
+
+def test_layers_in_a_list_that_are_trained_all_the_same(capsys):
+    class MyCNN(chainer.Chain):
+        def __init__(self):
+            super().__init__()
+            with self.init_scope():
+                self.conv, self.fc = L.Convolution2D(1, 4, 5), L.Linear(None, 10)
+            self.layers = (self.conv, self.fc)
+
+        def forward(self, x):
+            return self.fc(F.max_pooling_2d(F.relu(self.conv(x)), 2))
+    exercises.check_my_cnn(MyCNN)
+    assert 'right' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('answer', [functools.partial(raises_in_its_own_code), lambda: 1])
+def test_whose_error_it_is(answer, capsys):
+    exercises.check_to_nchw(answer)
+    out = capsys.readouterr().out
+    assert 'raised' in out and 'cannot be checked' not in out

@@ -15,6 +15,7 @@ def relu(a):
 
 
 WRONG = [
+    (exercises.check_relu_layer, lambda x, W, b: max(0, x @ W.T + b), 'use np.maximum'),
     (exercises.check_mlp_parameters, lambda s: weights(s) + sum(s[:-1]), 'of two sizes, the second'),
     (exercises.check_relu_layer, lambda x, W, b: relu(W @ x + b), 'which product has the shape (N, units)'),
     (exercises.check_relu_layer, lambda x, W, b: relu(W @ x.T + b), 'which product has the shape (N, units)'),

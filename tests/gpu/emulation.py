@@ -171,6 +171,17 @@ class Stream:
         return types.SimpleNamespace(launch=lambda: None)
 
 
+class Device:
+    def __init__(self, number=0):
+        self.id = number
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
+
+
 class MemoryPool:
     def __init__(self, allocator=None):
         pass
@@ -198,7 +209,7 @@ def _as_strided(x, shape, strides):
 def cuda():
     """Returns what stands for ``chainer.backends.cuda``."""
     runtime = types.SimpleNamespace(
-        MemoryPool=MemoryPool, Stream=Stream, get_current_stream=Stream, get_cublas_handle=lambda: None,
+        Device=Device, MemoryPool=MemoryPool, Stream=Stream, get_current_stream=Stream, get_cublas_handle=lambda: None,
         runtime=types.SimpleNamespace(memGetInfo=lambda: (1, 2)), using_allocator=lambda malloc: contextlib.nullcontext())
     cupy = types.SimpleNamespace(
         lib=types.SimpleNamespace(stride_tricks=types.SimpleNamespace(as_strided=_as_strided)),

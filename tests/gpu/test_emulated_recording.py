@@ -225,14 +225,62 @@ def test_hooks_are_called():
     assert len(called) == 12
 
 
-def test_the_loss_can_be_reported_and_summed_up():
-    step, x, t = recorded(L.Linear(784, 10))
+def test_the_loss_is_a_number_that_cannot_be_calculated_with():
+    link = L.Linear(784, 10)
+    step, x, t = recorded(link)
     loss = step(x, t)
-    summary = chainer.DictSummary()
-    summary.add({'loss': loss})
-    assert summary.compute_mean()['loss'] == pytest.approx(float(loss.array)) and float(loss) == loss.array
-    with pytest.raises(AttributeError):
-        (2 * loss).backward()
+    assert float(loss) == loss.array == loss.data
+    for calculate in lambda: 2 * loss, lambda: loss + F.sum(link.W ** 2), lambda: F.sum(link.W ** 2) + loss:
+        with pytest.raises(TypeError):
+            calculate()
+
+
+def test_a_link_that_changes_all_the_time_is_recorded_no_more():
+    link, n = Scaled(), [0]
+
+    def change(i):
+        n[0] += i % 5 == 0
+        link.factor = 1. + n[0]
+    why = steps(softmax_of(link), link, n=60, before=change)[1]
+    assert why.count(None) == 10 and why[-20:] == ['what it uses of the link changes again and again'] * 20
+
+
+def test_what_stands_on_an_instance_in_place_of_its_class():
+    class Doubled(Scaled):
+        late = 1.
+    link = Doubled()
+
+    def change(i):
+        if i == 5:
+            link.late = 2.
+        elif i == 9:
+            link.factor = np.ones(3, 'f')[:1]
+    assert [why is None for why in steps(softmax_of(link), link, n=12, before=change)[1]] == [
+        False] * 3 + [True] * 2 + [False] * 3 + [True] + [False] * 3
+
+
+def test_variables_of_its_own_are_left_to_a_link():
+    link = L.Linear(784, 10)
+    link.shift = chainer.Variable(emulation.array(np.ones(10, 'f')))
+    link.heads = None
+
+    def change(y):
+        link.heads = y, 2 * y
+        return y + link.shift
+    step, _, _ = recorded(link, change)
+    step.forget()
+    assert link.shift is not None and link.heads is None
+
+
+def test_ctrl_c_while_it_records(monkeypatch):
+    def interrupted(self):
+        raise KeyboardInterrupt
+    classifier = L.Classifier(links.MLP(rng=np.random.default_rng(0)))
+    step = steps(classifier, classifier, n=3)[0]
+    monkeypatch.setattr(emulation.Stream, 'begin_capture', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        step(emulation.array(np.ones((6, 1, 28, 28), 'f')), emulation.array(np.zeros(6, 'i')))
+    assert classifier.loss is None
 
 
 def test_what_a_classifier_keeps_goes_with_the_recording():

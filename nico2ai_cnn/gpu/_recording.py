@@ -75,7 +75,7 @@ class Loss:
         """Gives the parameters their gradients, which are there already, and not scaled.
 
         Raises:
-            RuntimeError: If they are gone, for the step was repeated since, or those before were not cleared, to which
+            RuntimeError: If they are gone, for the step was repeated or forgotten since, or those before were not cleared, to which
                 Chainer would add these; or if the gradients of anything else are asked for.
         """
         if retain_grad or enable_double_backprop:

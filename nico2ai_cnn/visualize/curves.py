@@ -56,11 +56,13 @@ def show_accuracy(x, curves, xlabel, ax=None):
         matplotlib.axes.Axes: The axes drawn on.
 
     Raises:
-        ValueError: If there are no curves or more than 14, or one has not M points.
+        ValueError: If there are no settings, no curves or more than 14, or one has not M points.
     """
     _check_number('curves', curves)
+    if len(x) == 0:
+        raise ValueError('x is empty; wanted at least one setting')
     for name, accuracy in curves.items():
-        if len(x) == 0 or len(accuracy) != len(x):
+        if len(accuracy) != len(x):
             raise ValueError(f'curves: {name!r} has {len(accuracy)} accuracies, and x {len(x)} settings')
     if ax is None:
         _, ax = plt.subplots(figsize=(4.5, 3.2))

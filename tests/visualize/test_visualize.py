@@ -124,5 +124,7 @@ def test_as_many_accuracies_as_settings():
         visualize.show_accuracy([1, 2], {'a': [0.1, 0.2], 'b': [0.1, 0.2, 0.3]}, 'size')
     with pytest.raises(ValueError, match='curves must hold 1 to 14 networks; got 15'):
         visualize.show_accuracy([1], {i: [0.5] for i in range(15)}, 'size')
+    with pytest.raises(ValueError, match='x is empty; wanted at least one setting'):
+        visualize.show_accuracy([], {'a': []}, 'size')
     ax = visualize.show_accuracy([1, 2], {str(i): [0.1 * i, 0.2] for i in range(7)}, 'size')
     assert len(ax.get_legend().get_texts()) == 7

@@ -1,6 +1,8 @@
 """What ``training.fit`` does besides stepping."""
 
 import contextlib
+import functools
+import operator
 
 import chainer
 import chainer.functions as F
@@ -49,7 +51,7 @@ def check_parameters(trainer):
     target = trainer.updater.get_optimizer('main').target
     params = {path: param for path, param in target.namedparams() if param.update_rule and param.update_rule.enabled}
     finite = [param.xp.isfinite(param.array).all() for param in params.values()]
-    if not finite or bool(target.xp.stack(finite).all()):      # one question to a GPU
+    if functools.reduce(operator.and_, finite, True):      # one question to a GPU
         return
     path = next(path for path, right in zip(params, finite) if not right)
     raise FloatingPointError(f'step {trainer.updater.iteration} made {path.removeprefix("/predictor")} NaN or infinite; '

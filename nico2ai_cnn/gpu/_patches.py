@@ -5,8 +5,8 @@ from chainer.functions.math import sum as sum_
 from chainer.functions.normalization import batch_normalization
 from chainer.optimizers import adam
 
-from nico2ai_cnn.gpu import adam as adam_kernel, channel_sums, convolution
-from nico2ai_cnn.gpu import linear as linear_products, local_convolution
+from nico2ai_cnn.gpu import adam as adam_kernel, batch_normalization as batch_normalization_kernels
+from nico2ai_cnn.gpu import channel_sums, convolution, linear as linear_products, local_convolution
 
 PATCHES = [
     # (class, its method, the function that goes first)
@@ -22,10 +22,9 @@ PATCHES = [
     (linear.LinearFunction, 'forward', linear_products.linear),
     (linear.LinearGradData, 'forward', linear_products.linear_grad_data),
     (linear.LinearGradWeight, 'forward', linear_products.linear_grad_weight),
-    # CuPy sums up each channel on a processor of its own, and leaves the others idle.
-    (batch_normalization.GeneralBatchNormalizationImpl, 'get_mean_and_var', channel_sums.mean_and_variance),
-    (batch_normalization.GeneralBatchNormalizationImpl, 'get_ggamma_and_gbeta',
-     channel_sums.beta_and_gamma_gradients),
+    # Chainer starts some twenty kernels for a layer, and CuPy sums up each channel on one of a GPU's processors.
+    (batch_normalization.GeneralBatchNormalizationImpl, 'forward', batch_normalization_kernels.forward),
+    (batch_normalization.GeneralBatchNormalizationImpl, 'backward', batch_normalization_kernels.backward),
     (sum_.Sum, 'forward', channel_sums.sum_),
     # Chainer starts a kernel for each parameter, however small.
     (adam.Adam, 'update', adam_kernel.update),

@@ -1,4 +1,4 @@
-"""Convolution by im2col and cuBLAS, with one product per image that lands where it belongs.
+"""Convolution by cuDNN where it is (see ``_cudnn.py``); else by im2col and cuBLAS, one product per image.
 
 An image's windows are the columns of a matrix ``(in_channels kh kw, out_h out_w)``; the filters, as a
 matrix ``(out_channels, in_channels kh kw)``, times it are the image's output maps, in Chainer's order of
@@ -11,7 +11,7 @@ import numpy
 from chainer.backends import cuda
 from chainer.utils.conv import col2im_gpu, get_conv_outsize
 
-from nico2ai_cnn.gpu import _arrays
+from nico2ai_cnn.gpu import _arrays, _cudnn
 from nico2ai_cnn.gpu._cublas import multiply
 
 _THREADS = 128
@@ -22,13 +22,13 @@ def convolution_2d(node, inputs):
         return NotImplemented
     x, W, *b = map(cuda.cupy.ascontiguousarray, inputs)
     node.retain_inputs((0, 1))
-    out_h, out_w = node._get_out_size(x.shape, W.shape)
-    col = _columns(x, W.shape[2:], (out_h, out_w), node)
-    y = cuda.cupy.empty((len(x), len(W), out_h * out_w), 'f')
-    for g in range(node.groups):
-        multiply(_part(W, g, node.groups).reshape(len(W) // node.groups, -1)[None],
-                 _part(col, g, node.groups, 1), _part(y, g, node.groups, 1))
-    y = y.reshape(len(x), len(W), out_h, out_w)
+    y = cuda.cupy.empty((len(x), len(W), *node._get_out_size(x.shape, W.shape)), 'f')
+    if not _cudnn.convolve('Forward', x, W, y, node):
+        col = _columns(x, W.shape[2:], y.shape[2:], node)
+        maps = y.reshape(len(x), len(W), -1)
+        for g in range(node.groups):
+            multiply(_part(W, g, node.groups).reshape(len(W) // node.groups, -1)[None],
+                     _part(col, g, node.groups, 1), _part(maps, g, node.groups, 1))
     if b:
         y += b[0][:, None, None]
     return y,
@@ -40,12 +40,15 @@ def convolution_2d_grad_w(node, inputs):
     x, gy = map(cuda.cupy.ascontiguousarray, inputs)
     node.retain_inputs((0, 1))
     n, out_channels, out_h, out_w = gy.shape
+    gW = cuda.cupy.empty((out_channels, x.shape[1] // node.groups, node.kh, node.kw), 'f')
+    if _cudnn.convolve('BackwardFilter', x, gW, gy, node):
+        return gW,
     col = _columns(x, (node.kh, node.kw), (out_h, out_w), node)
     gy = gy.reshape(n, out_channels, out_h * out_w)
-    gW = [_sum_of_products(_part(gy, g, node.groups, 1), _part(col, g, node.groups, 1))
-          for g in range(node.groups)]
-    gW = gW[0] if node.groups == 1 else cuda.cupy.concatenate(gW)
-    return gW.reshape(out_channels, x.shape[1] // node.groups, node.kh, node.kw),
+    for g in range(node.groups):
+        rows = _part(gW, g, node.groups).reshape(out_channels // node.groups, -1)
+        rows[...] = _sum_of_products(_part(gy, g, node.groups, 1), _part(col, g, node.groups, 1))
+    return gW,
 
 
 def deconvolution_2d(node, inputs):
@@ -60,19 +63,26 @@ def deconvolution_2d(node, inputs):
     if (h, w) != tuple(map(get_conv_outsize, (node.outh, node.outw), (kh, kw), (node.sy, node.sx),
                            (node.ph, node.pw), (False, False), (node.dy, node.dx))):
         return NotImplemented
+    y = cuda.cupy.empty((n, out_channels, node.outh, node.outw), 'f')
+    if not _cudnn.convolve('BackwardData', y, W, x, node):
+        y = _summed_windows(x, W, node)
+    if b:
+        y += b[0][:, None, None]
+    return y,
+
+
+def _summed_windows(x, W, node):
+    n, in_channels, h, w = x.shape
+    out_channels, kh, kw = W.shape[1] * node.groups, *W.shape[2:]
     col = cuda.cupy.empty((n, out_channels * kh * kw, h * w), 'f')
     x = x.reshape(n, in_channels, h * w)
     for g in range(node.groups):
         multiply(_part(W, g, node.groups).reshape(in_channels // node.groups, -1)[None],
                  _part(x, g, node.groups, 1), _part(col, g, node.groups, 1), transpose_a=True)
     if _is_pointwise((kh, kw), node):
-        y = col.reshape(n, out_channels, h, w)
-    else:
-        y = col2im_gpu(col.reshape(n, out_channels, kh, kw, h, w), node.sy, node.sx, node.ph, node.pw,
-                       node.outh, node.outw, node.dy, node.dx)
-    if b:
-        y += b[0][:, None, None]
-    return y,
+        return col.reshape(n, out_channels, h, w)
+    return col2im_gpu(col.reshape(n, out_channels, kh, kw, h, w), node.sy, node.sx, node.ph, node.pw,
+                      node.outh, node.outw, node.dy, node.dx)
 
 
 def _apply(node, *arrays):

@@ -6,9 +6,9 @@ import chainer
 import pytest
 from chainer.utils.conv import col2im_cpu
 
-from nico2ai_cnn.gpu import _arrays, _cublas, _recording, adam, channel_sums, convolution, local_convolution, recorded_step
-from nico2ai_cnn.gpu import linear as linear_products
-from tests.gpu import emulation
+from nico2ai_cnn.gpu import _arrays, _cublas, _cudnn, _recording, adam, batch_normalization, channel_sums, convolution
+from nico2ai_cnn.gpu import linear as linear_products, local_convolution, recorded_step
+from tests.gpu import emulated_cudnn, emulation
 
 
 @pytest.fixture
@@ -19,13 +19,25 @@ def emulated(monkeypatch):
     if emulation.why_not():
         pytest.skip(emulation.why_not())
     cuda = emulation.cuda()
-    for module in (_arrays, _cublas, _recording, adam, channel_sums, convolution, linear_products, local_convolution,
-                   recorded_step):
+    for module in (_arrays, _cublas, _cudnn, _recording, adam, batch_normalization, channel_sums, convolution, linear_products,
+                   local_convolution, recorded_step):
         monkeypatch.setattr(module, 'cuda', cuda)
     monkeypatch.setattr(_cublas, '_library', emulation.CuBLAS)
     monkeypatch.setattr(_cublas, '_workspace', lambda: types.SimpleNamespace(ptr=0))
+    monkeypatch.setattr(_cudnn, '_library', lambda: None)
     monkeypatch.setattr(_recording, '_retired', [])
     for module in convolution, local_convolution:
         monkeypatch.setattr(module, 'col2im_gpu', lambda *args: col2im_cpu(*args).view(emulation.Array))
     with chainer.using_config('use_compiled_cpu', 'never'):
         yield
+
+
+@pytest.fixture
+def cudnn(emulated, monkeypatch):
+    """What stands for cuDNN, for layers with few channels too."""
+    library = emulated_cudnn.CuDNN()
+    monkeypatch.setattr(_cudnn, '_library', lambda: library)
+    monkeypatch.setattr(_cudnn, '_FEW_CHANNELS', 0)
+    for name in '_plan', '_handle':     # which remember
+        monkeypatch.setattr(_cudnn, name, getattr(_cudnn, name).__wrapped__)
+    return library

@@ -30,7 +30,10 @@ static std::unique_ptr<std::barrier<>> block;
 static std::vector<std::unique_ptr<std::barrier<>>> warps;
 static float lanes[32][32];
 #define __global__
+#define __device__
 #define __shared__ static
+static float rsqrtf(float value) { return 1 / sqrtf(value); }
+static float __fdividef(float a, float b) { return a / b; }
 static void __syncthreads() { block->arrive_and_wait(); }
 static float __shfl_down_sync(unsigned, float value, int distance) {
     unsigned warp = threadIdx.x / 32, lane = threadIdx.x % 32;
@@ -214,5 +217,6 @@ def cuda():
     cupy = types.SimpleNamespace(
         lib=types.SimpleNamespace(stride_tricks=types.SimpleNamespace(as_strided=_as_strided)),
         RawKernel=Kernel, cuda=runtime, get_default_memory_pool=MemoryPool, **{
-            name: _arrays_from(getattr(np, name)) for name in ('asarray', 'ascontiguousarray', 'concatenate', 'empty')})
+            name: _arrays_from(getattr(np, name))
+            for name in ('asarray', 'ascontiguousarray', 'concatenate', 'empty', 'empty_like')})
     return types.SimpleNamespace(cupy=cupy, ndarray=Array, to_cpu=np.array)

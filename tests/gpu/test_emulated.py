@@ -10,7 +10,7 @@ import pytest
 from chainer.functions.connection import convolution_2d, deconvolution_2d
 
 from nico2ai_cnn import links
-from nico2ai_cnn.gpu import _cublas, adam, channel_sums, convolution, local_convolution
+from nico2ai_cnn.gpu import _cublas, _cudnn, adam, batch_normalization, convolution, local_convolution
 from nico2ai_cnn.gpu import linear as linear_products
 from tests.gpu import emulation
 
@@ -34,10 +34,12 @@ def counted(function):
     return method
 
 
-@pytest.mark.parametrize('in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias', [
+CONVOLUTIONS = pytest.mark.parametrize('in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias', [
     (3, 5, 9, 3, 1, 1, 1, 1, True), (4, 6, 10, 3, 2, 0, 2, 1, True), (4, 6, 7, 1, 1, 0, 1, 1, False),
     (4, 6, 7, 1, 2, 0, 2, 1, True), (2, 8, 11, (3, 2), (2, 1), (1, 2), 1, 2, True), (4, 50, 5, 5, 1, 0, 1, 1, False)])
-def test_convolution(in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias, monkeypatch):
+
+
+def check_convolution(in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias, monkeypatch):
     rng = np.random.RandomState(0)
     x = rng.randn(3, in_channels, size, size + 1).astype('f')
     kh, kw = ksize if isinstance(ksize, tuple) else (ksize, ksize)
@@ -54,6 +56,62 @@ def test_convolution(in_channels, out_channels, size, ksize, stride, pad, groups
     assert counted.calls == 3
     for expected, found in zip(*results):
         np.testing.assert_allclose(found, expected, atol=1e-5 * abs(expected).max())
+
+
+@CONVOLUTIONS
+def test_convolution(in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias, monkeypatch):
+    check_convolution(in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias, monkeypatch)
+
+
+@CONVOLUTIONS
+def test_convolution_by_cudnn(in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias, monkeypatch, cudnn):
+    check_convolution(in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias, monkeypatch)
+    assert cudnn.used == [('Forward', 1, FUSED), ('BackwardData', 1, FUSED), ('BackwardFilter', 1, FUSED)]
+
+
+FUSED, TF32 = 3, 0      # cudnnMathType_t
+MUCH = 65 * 2 ** 20     # bytes, more than unrolling takes here
+
+
+@pytest.mark.parametrize('algorithms, kind, chosen', [
+    ([(2, 0, 0, 1), (1, 0, 0, 1)], 'Forward', 2), ([(2, 9, 0, 1), (1, 0, 0, 1)], 'Forward', 1),
+    ([(2, 0, 0, 0), (1, 0, 0, 1)], 'Forward', 1), ([(2, 0, MUCH, 1), (1, 0, 0, 1)], 'Forward', 1),
+    ([(5, 0, 0, 1), (1, 0, 0, 1)], 'Forward', 5), ([(5, 0, 0, 1), (1, 0, 0, 1)], 'BackwardFilter', 1),
+    ([(2, 0, 0, 0)], 'Forward', None), ([], 'Forward', None)])
+def test_which_algorithm_of_cudnn(algorithms, kind, chosen, cudnn):
+    cudnn.algorithms = algorithms
+    arrays = [emulation.array(np.ones(shape, 'f')) for shape in ((2, 8, 6, 6), (4, 8, 3, 3), (2, 4, 4, 4))]
+    assert _cudnn.convolve(kind, *arrays, GEOMETRY) == (chosen is not None)
+    assert cudnn.used == ([] if chosen is None else [(kind, chosen, FUSED)])
+
+
+GEOMETRY = types.SimpleNamespace(ph=0, pw=0, sy=1, sx=1, dy=1, dx=1, groups=1)
+
+
+def test_chainer_s_settings_of_cudnn(cudnn, monkeypatch):
+    x, W, y = (emulation.array(np.ones(shape, 'f')) for shape in ((2, 8, 6, 6), (4, 8, 3, 3), (2, 4, 4, 4)))
+    with chainer.using_config('use_cudnn', 'never'):
+        assert not _cudnn.convolve('Forward', x, W, y, GEOMETRY)
+    with chainer.using_config('use_cudnn_tensor_core', 'always'):
+        assert _cudnn.convolve('Forward', x, W, y, GEOMETRY)
+    assert cudnn.used == [('Forward', 1, TF32)]
+    for measured, how in (False, 'rule'), (True, 'find'):
+        with chainer.using_config('autotune', measured):
+            assert _cudnn.convolve('Forward', x, W, y, GEOMETRY)
+        assert cudnn.chosen_by == how
+    somewhere = emulation.array(np.ones(x.size + 8, 'f'))
+    for start in range(4):      # in the memory of other numbers, one of four of which begins at 16 bytes
+        inside = somewhere[start:start + x.size].reshape(x.shape)
+        assert _cudnn.convolve('Forward', inside, W, y, GEOMETRY) == (inside.ctypes.data % 16 == 0)
+    monkeypatch.setattr(_cudnn, '_FEW_CHANNELS', 9)
+    assert not _cudnn.convolve('Forward', x, W, y, GEOMETRY)
+
+
+def test_cudnn_s_errors_are_told(cudnn):
+    arrays = [emulation.array(np.ones(shape, 'f')) for shape in ((2, 8, 6, 6), (4, 8, 3, 3), (2, 4, 4, 4))]
+    cudnn.cudnnConvolutionForward = lambda *args: 3
+    with pytest.raises(RuntimeError, match='cuDNN failed: CUDNN_STATUS_STAND_IN'):
+        _cudnn.convolve('Forward', *arrays, GEOMETRY)
 
 
 @pytest.mark.parametrize('shape, W_shape, stride, bias', [
@@ -112,7 +170,40 @@ def test_sums_per_channel(shape):
                         normalize.avg_var, total.array])
     for expected, found in zip(*results):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
-    assert np.asarray(channel_sums._sums('x[i]', x)) == pytest.approx(np.asarray(x).sum(axis=(0, 2, 3)), abs=1e-3)
+
+
+@pytest.mark.parametrize('shape', [(3, 2, 5, 7), (40, 3, 14, 14), (9, 1, 28, 28), (1, 2, 1, 1), (700, 2, 4, 4)])
+@pytest.mark.parametrize('mean', [0, 1000])
+def test_batch_normalization(shape, mean):
+    rng = np.random.RandomState(0)
+    x, gy = (rng.randn(*shape).astype('f') for _ in range(2))
+    x += mean
+    gamma, beta, running_mean, running_var = (emulation.array(rng.rand(shape[1]).astype('f')) for _ in range(4))
+    axis, m = (0, 2, 3), x.size // shape[1]
+    before = np.array(running_mean), np.array(running_var)
+
+    def of_channel(values):
+        return np.asarray(values)[:, None, None]
+    y, _, *_, found_mean, var, inv_std, _ = batch_normalization.forward(
+        None, axis, gamma, emulation.array(x), None, None, None, beta, 1e-3, .9, running_mean, running_var)
+    exact = x.astype('d')
+    mu, v = exact.mean(axis=axis), exact.var(axis=axis)
+    x_hat = (exact - of_channel(mu)) / np.sqrt(of_channel(v) + 1e-3)
+    for found, expected in ((found_mean, mu), (var, v), (inv_std, 1 / np.sqrt(v + 1e-3)),
+                            (y, of_channel(gamma) * x_hat + of_channel(beta)),
+                            (running_mean, .9 * before[0] + .1 * mu),
+                            (running_var, .9 * before[1] + .1 * v * m / max(m - 1, 1))):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-4 if mean else 1e-5)
+    gx, _, ggamma, gbeta = batch_normalization.backward(
+        None, axis, gamma, emulation.array(gy), emulation.array(x), None, None, None, found_mean, inv_std, 1e-3, None, None)
+    sums = gy.astype('d').sum(axis=axis), (gy * x_hat).sum(axis=axis)
+    expected = of_channel(gamma) / np.sqrt(of_channel(v) + 1e-3) * (
+        gy - (of_channel(sums[0]) + x_hat * of_channel(sums[1])) / m)
+    for found, wanted in (gx, expected), (gbeta, sums[0]), (ggamma, sums[1]):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=(1e-3 if mean else 1e-5) * (1 + abs(sums[1]).max()))
+    for others in emulation.array(x.astype('d')), emulation.array(x[:, :, 0, 0]):
+        assert batch_normalization.forward(
+            None, axis, gamma, others, None, None, None, beta, 1e-3, .9, None, None) is NotImplemented
 
 
 @pytest.mark.parametrize('frozen', [False, True])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from nico2ai_cnn import gpu, links
+from nico2ai_cnn.gpu._recording import free_retired
 from tests.gpu.where import on_gpu, to_cpu
 
 
@@ -127,19 +128,19 @@ def test_parameters_that_moved_are_recorded_anew(digits):
 
 
 @on_gpu
-def test_memory_comes_back(digits):
-    pool = chainer.backends.cuda.cupy.get_default_memory_pool()
+def test_memory_comes_back(digits, monkeypatch):
+    cupy = chainer.backends.cuda.cupy
+    pools, make = [], cupy.cuda.MemoryPool
 
-    def free():
-        gc.collect()
-        pool.free_all_blocks()
-        return chainer.backends.cuda.cupy.cuda.runtime.memGetInfo()[0]
-    left = []
-    for _ in range(3):
-        steps = Twelve(lambda: links.ResNet(8, 10, 1, small=True, rng=np.random.default_rng(0)), digits, 'auto')
-        assert steps.kinds[-1] == 'recorded'
-        steps.step.forget()
-        steps.model.cleargrads()
-        del steps
-        left.append(free())
-    assert left[2] >= left[0] - 8 * 2 ** 20
+    def remembered(allocator):
+        pools.append(make(allocator))
+        return pools[-1]
+    monkeypatch.setattr(cupy.cuda, 'MemoryPool', remembered)
+    steps = Twelve(lambda: links.ResNet(8, 10, 1, small=True, rng=np.random.default_rng(0)), digits, 'auto')
+    assert steps.kinds[-1] == 'recorded' and len(pools) == 1 and pools[0].total_bytes() > 2 ** 20
+    steps.step.forget()
+    steps.model.cleargrads()
+    del steps
+    gc.collect()
+    free_retired()
+    assert pools[0].total_bytes() == 0

@@ -199,15 +199,25 @@ def gpu(device='gpu'):
     if device == 'gpu' and _device.why_no_gpu():
         print(f'\ngpu: left out, there is none ({_device.why_no_gpu()})')
         return
-    sides = [ours(), pytorch()]
-    rows = [(f'training step on a {device}', 'ours, ms', 'PyTorch, ms', 'ours / PyTorch')]
+    exact, tuned, rounded, torch = sides = [ours(), ours(), ours(), pytorch()]
+    tuned('configure', autotune=True)                       # cuDNN's fastest algorithms
+    rounded('configure', use_cudnn_tensor_core='always')    # and its products as PyTorch has them
+    rows = [(f'training step on a {device}', 'ours, ms', 'TF32', 'PyTorch, ms', 'ours / PyTorch', 'TF32 / PyTorch')]
     for title, name in ('LeNet 20-50-500', 'wide'), ('small LeNet', 'small'), ('ResNet-20', 'resnet'):
         for batch_size in 128, 1024:
-            a, b = alternate(sides, 'network_step', name=name, batch_size=batch_size, device=device,
-                             at_least=.2)
-            rows.append((f'{title}, batch {batch_size}', ms(a), ms(b), f'{ratio(a, b):.2f}'))
+            a, b, c = alternate([exact, rounded, torch], 'network_step', name=name, batch_size=batch_size,
+                                device=device, at_least=.1)
+            rows.append((f'{title}, batch {batch_size}', *map(ms, (a, b, c)), f'{ratio(a, c):.2f}',
+                         f'{ratio(b, c):.2f}'))
     table(f'Training steps, {ROUNDS} rounds', *rows)
-    results = [[side('train_to_99', seed=seed, device=device) for side in sides] for seed in range(5)]
+    rows = [('forward + backward', 'batch', 'ours, ms', 'autotune', 'TF32', 'PyTorch, ms', 'ours / PyTorch',
+             'TF32 / PyTorch')]
+    for title in ('VGG16 conv1_2', 'VGG16 conv3_2', 'VGG16 conv5_1') if device == 'gpu' else ():
+        a, b, c, d = alternate(sides, 'layer_step', rounds=5, at_least=.1, device=device,
+                               **layer_arguments(VGG16[title][0], 64))
+        rows.append((title, 64, *map(ms, (a, b, c, d)), f'{ratio(a, d):.2f}', f'{ratio(c, d):.2f}'))
+    table('Single layers, 5 rounds', *rows)
+    results = [[side('train_to_99', seed=seed, device=device) for side in (exact, torch)] for seed in range(5)]
     for side in sides:
         side.close()
     table('Time to 99%', (f'small LeNet to 99% on a {device}, 5 seeds', 'seconds, median', 'test accuracy, %'),

@@ -66,14 +66,22 @@ def _wait(device):
         device.xp.cuda.Stream.null.synchronize()
 
 
-def layer_step(in_channels, out_channels, size, ksize, stride, pad, groups, batch_size):
+def configure(**settings):
+    """Sets ``chainer.config``, in this process."""
+    for name, value in settings.items():
+        setattr(chainer.global_config, name, value)
+
+
+def layer_step(in_channels, out_channels, size, ksize, stride, pad, groups, batch_size, device='cpu'):
     """Returns forward and backward of one convolution; a first layer needs no gradient of x."""
+    device = training.choose_device(device)
     rng = np.random.RandomState(0)
-    x = chainer.Variable(rng.rand(batch_size, in_channels, size, size).astype('f'),
+    x = chainer.Variable(device.send(rng.rand(batch_size, in_channels, size, size).astype('f')),
                          requires_grad=in_channels != 3)
     layer = L.Convolution2D(in_channels, out_channels, ksize, stride, pad, groups=groups)
+    layer.to_device(device)
     out_size = (size + 2 * pad - ksize) // stride + 1
-    gy = np.ones((batch_size, out_channels, out_size, out_size), 'f')
+    gy = device.xp.ones((batch_size, out_channels, out_size, out_size), 'f')
 
     def step():
         x.cleargrad()
@@ -81,6 +89,7 @@ def layer_step(in_channels, out_channels, size, ksize, stride, pad, groups, batc
         y = layer(x)
         y.grad = gy
         y.backward()
+        _wait(device)
     return step
 
 

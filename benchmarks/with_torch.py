@@ -93,16 +93,18 @@ def network_step(name, batch_size, device='cpu'):
     return step
 
 
-def layer_step(in_channels, out_channels, size, ksize, stride, pad, groups, batch_size):
-    x = torch.rand(batch_size, in_channels, size, size, requires_grad=in_channels != 3)
-    layer = nn.Conv2d(in_channels, out_channels, ksize, stride, pad, groups=groups)
+def layer_step(in_channels, out_channels, size, ksize, stride, pad, groups, batch_size, device='cpu'):
+    device = _device(device)
+    x = torch.rand(batch_size, in_channels, size, size, requires_grad=in_channels != 3, device=device)
+    layer = nn.Conv2d(in_channels, out_channels, ksize, stride, pad, groups=groups, device=device)
     out_size = (size + 2 * pad - ksize) // stride + 1
-    gy = torch.ones(batch_size, out_channels, out_size, out_size)
+    gy = torch.ones(batch_size, out_channels, out_size, out_size, device=device)
 
     def step():
         x.grad = None
         layer.zero_grad()
         layer(x).backward(gy)
+        _wait(device)
     return step
 
 

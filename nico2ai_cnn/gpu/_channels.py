@@ -14,7 +14,7 @@ def is_per_channel(x, axis):
 
 
 def launch_shape(x):
-    """Returns grid and block of a kernel, and its last two arguments: how many numbers a channel has, and an image of it."""
+    """Returns grid and block of a kernel, and its last two arguments: a channel's numbers, in all and of one image."""
     n_image, n_channel = x.shape[:2]
     n_place = x.size // (n_image * n_channel)
     n_each = n_image * n_place

@@ -1,13 +1,16 @@
-"""Convolution by NVIDIA's cuDNN, where it is: CuPy 14 speaks to it no more, but PyTorch brings it, as on Colab.
+"""Convolution by NVIDIA's cuDNN, for who asks for it: CuPy 14 speaks to it no more, but PyTorch brings it, as on Colab.
 
-Each shape's algorithm is the one that cuDNN expects to be fastest, or with ``chainer.config.autotune`` measures, among
-those that give the same result each time and need no more memory than unrolling would.
+Chainer's own settings ask. ``chainer.config.autotune`` takes, for each shape, the algorithm that cuDNN measures as
+the fastest; ``chainer.config.use_cudnn_tensor_core = 'always'`` lets tensor cores multiply numbers rounded to 10 bits
+(TF32, as PyTorch does unasked). Without either, unrolling is as fast for the course's networks, and exact. What is taken
+gives the same result each time, and needs no more memory than unrolling would.
 """
 
 import ctypes
 import functools
 import importlib.util
 import threading
+import warnings
 
 import chainer
 from chainer.backends import cuda
@@ -21,6 +24,13 @@ _ALIGNMENT = 16             # bytes
 _ONE, _ZERO = (ctypes.byref(ctypes.c_float(value)) for value in (1, 0))
 
 
+def settings():
+    """Returns what Chainer's settings ask of cuDNN: how to multiply, and whether to measure; None for nothing."""
+    math = _TF32 if chainer.config.use_cudnn_tensor_core == 'always' else _FUSED
+    measure = bool(chainer.config.autotune)
+    return None if chainer.config.use_cudnn == 'never' or (math == _FUSED and not measure) else (math, measure)
+
+
 def convolve(kind, x, W, y, node):
     """Computes one of three arrays from the others, and returns whether it did.
 
@@ -30,12 +40,13 @@ def convolve(kind, x, W, y, node):
             in_channels / groups, kh, kw)`` and ``(N, out_channels, out_h, out_w)``.
         node: Has stride, pad, dilation and groups as Chainer's function has them: ``sy``, ``ph``, ``dy``, ``groups``.
     """
-    if (W.shape[1] < _FEW_CHANNELS or chainer.config.use_cudnn == 'never' or _library() is None
+    wanted = settings()
+    if (wanted is None or W.shape[1] < _FEW_CHANNELS or _library() is None
             or any(array.data.ptr % _ALIGNMENT for array in (x, W, y))):
         return False
-    plan = _plan(kind, x.shape, W.shape, y.shape, (node.ph, node.pw, node.sy, node.sx, node.dy, node.dx), node.groups,
-                 _TF32 if chainer.config.use_cudnn_tensor_core == 'always' else _FUSED,
-                 bool(chainer.config.autotune), cuda.cupy.cuda.Device().id, threading.get_ident())
+    geometry = node.ph, node.pw, node.sy, node.sx, node.dy, node.dx
+    plan = _plan(kind, x.shape, W.shape, y.shape, geometry, node.groups, *wanted, cuda.cupy.cuda.Device().id,
+                 threading.get_ident())
     if plan is None:
         return False
     handle, (a, b, out), convolution, best = plan
@@ -101,23 +112,12 @@ def _check(status):
 
 @functools.lru_cache(maxsize=None)
 def _library():
-    """Returns cuDNN 9 for CuPy's version of CUDA, or None where it is not."""
-    try:
-        wheel = importlib.util.find_spec('nvidia.cudnn')
-    except ModuleNotFoundError:
-        wheel = None
-    folders = () if wheel is None else wheel.submodule_search_locations or ()
-    # The wheel's first: PyTorch refuses to work with another one, if that is loaded before.
-    for name in *(f'{folder}/lib/libcudnn.so.9' for folder in folders), 'libcudnn.so.9':
-        try:
-            library = ctypes.CDLL(name)
-            break
-        except OSError:
-            continue
-    else:
-        return None
-    library.cudnnGetCudartVersion.restype = ctypes.c_size_t
-    if library.cudnnGetCudartVersion() // 1000 != cuda.cupy.cuda.runtime.runtimeGetVersion() // 1000:
+    """Returns cuDNN 9 for CuPy's version of CUDA; None, after a warning, where it is not."""
+    version = cuda.cupy.cuda.runtime.runtimeGetVersion() // 1000
+    library = _loaded()
+    if library is None or library.cudnnGetCudartVersion() // 1000 != version:
+        warnings.warn(f"chainer.config asks for cuDNN, but there is none of version 9 for CUDA {version}; convolution "
+                      f"goes on without. 'pip install nvidia-cudnn-cu{version}' brings it")
         return None
     library.cudnnGetErrorString.restype = ctypes.c_char_p
     pointer, number, size = ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t
@@ -128,3 +128,20 @@ def _library():
         getattr(library, f'cudnnConvolution{kind}').argtypes = (
             *[pointer] * 7, number, pointer, size, *[pointer] * 3)
     return library
+
+
+def _loaded():
+    try:
+        wheel = importlib.util.find_spec('nvidia.cudnn')
+    except ModuleNotFoundError:
+        wheel = None
+    folders = () if wheel is None else wheel.submodule_search_locations or ()
+    # The wheel's first: PyTorch refuses to work with another one, if that is loaded before.
+    for name in *(f'{folder}/lib/libcudnn.so.9' for folder in folders), 'libcudnn.so.9':
+        try:
+            library = ctypes.CDLL(name)
+        except OSError:
+            continue
+        library.cudnnGetCudartVersion.restype = ctypes.c_size_t
+        return library
+    return None

@@ -124,9 +124,10 @@ extern "C" __global__ void moments(const float* x, float* found, int n_each, int
         found[1] = mine.m2;
     }
 }''', 'normalize': _MOMENTS + r'''
-extern "C" __global__ void normalize(const float* x, const float* found, const float* gamma, const float* beta, float* y,
-                                     float* mean, float* var, float* inv_std, float* running_mean, float* running_var,
-                                     int is_running, float eps, float decay, int n_each, int n_place) {
+extern "C" __global__ void normalize(const float* x, const float* found, const float* gamma, const float* beta,
+                                     float* y, float* mean, float* var, float* inv_std, float* running_mean,
+                                     float* running_var, int is_running, float eps, float decay, int n_each,
+                                     int n_place) {
     __shared__ float factor, shift;
     int channel = blockIdx.y;
     Moments all = {0, 0, 0};
@@ -169,8 +170,9 @@ extern "C" __global__ void gradient_sums(const float* x, const float* gy, const 
         sums[1] = mine.of_gy_x_hat;
     }
 }''', 'gradient': _SUMS + r'''
-extern "C" __global__ void gradient(const float* x, const float* gy, const float* sums, const float* gamma, const float* mean,
-                                    const float* inv_std, float* gx, float* ggamma, float* gbeta, int n_each, int n_place) {
+extern "C" __global__ void gradient(const float* x, const float* gy, const float* sums, const float* gamma,
+                                    const float* mean, const float* inv_std, float* gx, float* ggamma, float* gbeta,
+                                    int n_each, int n_place) {
     __shared__ float of_gy, of_gy_x_hat;
     int channel = blockIdx.y;
     Sums all = {0, 0};

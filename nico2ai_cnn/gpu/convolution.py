@@ -1,4 +1,4 @@
-"""Convolution by cuDNN where it is (see ``_cudnn.py``); else by im2col and cuBLAS, one product per image.
+"""Convolution by im2col and cuBLAS, one product per image; or by cuDNN, for who asks for it (see ``_cudnn.py``).
 
 An image's windows are the columns of a matrix ``(in_channels kh kw, out_h out_w)``; the filters, as a
 matrix ``(out_channels, in_channels kh kw)``, times it are the image's output maps, in Chainer's order of

@@ -6,6 +6,7 @@ import chainer
 import numpy
 from chainer.backends import cuda
 
+from nico2ai_cnn.gpu import _cudnn
 from nico2ai_cnn.gpu._recording import forget_results, free_retired, is_reporting, numbers_of, record
 
 _BROKEN = 5     # recordings, of one shape, that came not to hold
@@ -57,7 +58,7 @@ class RecordedStep:
         if (chainer.is_debug() or chainer.get_function_hooks() or chainer._get_link_hooks()
                 or any(each._local_link_hooks for each in self._link.links())):
             return self._as_usual(arrays, 'Chainer is in debug mode, or a hook looks on')
-        key = chainer.config.train, is_reporting(), *((array.shape, array.dtype) for array in arrays)
+        key = chainer.config.train, is_reporting(), _cudnn.settings(), *((array.shape, array.dtype) for array in arrays)
         known = self._known.setdefault(key, _Known())
         if known.recording is not None and not known.recording.holds():
             known.recording, known.alike, known.n_broken = None, 0, known.n_broken + 1

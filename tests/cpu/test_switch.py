@@ -56,6 +56,15 @@ def test_importing_the_package_does_not_import_numba():
     assert output.strip() == 'False'
 
 
+def test_all_kernels_can_be_compiled_at_once():
+    output = run_python(
+        'import pkgutil, runpy, sys\n'
+        'runpy.run_module("nico2ai_cnn.cpu", run_name="__main__")\n'
+        'from nico2ai_cnn import cpu\n'
+        'print({module.name for module in pkgutil.iter_modules(cpu.__path__, "nico2ai_cnn.cpu.")} - set(sys.modules))')
+    assert output.stdout.strip() == str({'nico2ai_cnn.cpu.__main__'})
+
+
 def test_without_numba_chainers_own_path_runs(monkeypatch):
     calls = counting(monkeypatch)
     monkeypatch.setitem(sys.modules, 'numba', None)  # makes its import fail

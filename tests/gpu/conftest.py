@@ -19,12 +19,11 @@ def emulated(monkeypatch):
     if emulation.why_not():
         pytest.skip(emulation.why_not())
     cuda = emulation.cuda()
-    for module in (_arrays, _cublas, _cudnn, _recording, adam, batch_normalization, channel_sums, convolution, linear_products,
-                   local_convolution, recorded_step):
+    for module in (_arrays, _cublas, _cudnn, _recording, adam, batch_normalization, channel_sums, convolution,
+                   linear_products, local_convolution, recorded_step):
         monkeypatch.setattr(module, 'cuda', cuda)
     monkeypatch.setattr(_cublas, '_library', emulation.CuBLAS)
     monkeypatch.setattr(_cublas, '_workspace', lambda: types.SimpleNamespace(ptr=0))
-    monkeypatch.setattr(_cudnn, '_library', lambda: None)
     monkeypatch.setattr(_recording, '_retired', [])
     for module in convolution, local_convolution:
         monkeypatch.setattr(module, 'col2im_gpu', lambda *args: col2im_cpu(*args).view(emulation.Array))
@@ -34,10 +33,11 @@ def emulated(monkeypatch):
 
 @pytest.fixture
 def cudnn(emulated, monkeypatch):
-    """What stands for cuDNN, for layers with few channels too."""
+    """What stands for cuDNN, asked for layers with few channels too."""
     library = emulated_cudnn.CuDNN()
     monkeypatch.setattr(_cudnn, '_library', lambda: library)
     monkeypatch.setattr(_cudnn, '_FEW_CHANNELS', 0)
     for name in '_plan', '_handle':     # which remember
         monkeypatch.setattr(_cudnn, name, getattr(_cudnn, name).__wrapped__)
-    return library
+    with chainer.using_config('autotune', True):
+        yield library

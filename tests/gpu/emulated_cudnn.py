@@ -58,14 +58,16 @@ class CuDNN:
             return 1
         count._obj.value = len(self.algorithms)
         for result, (number, status, memory, is_deterministic) in zip(results, self.algorithms):
-            result.algorithm, result.status, result.memory, result.is_deterministic = number, status, memory, is_deterministic
+            result.algorithm, result.status, result.memory = number, status, memory
+            result.is_deterministic = is_deterministic
             result.math = self.said[convolution.value]['math']
         return 0
 
     def _convolve(self, kind, handle, one, a, a_data, b, b_data, convolution, algorithm, workspace, memory, zero,
                   out, out_data):
         self.used.append((kind, algorithm, self.said[convolution.value]['math']))
-        a, b, out = (_at(data, self.said[each.value]['shape']) for data, each in ((a_data, a), (b_data, b), (out_data, out)))
+        a, b, out = (_at(data, self.said[each.value]['shape'])
+                     for data, each in ((a_data, a), (b_data, b), (out_data, out)))
         geometry = self.said[convolution.value]
         step, (dy, dx), groups = (*geometry['stride'], *geometry['pad']), geometry['dilate'], geometry['groups']
         if kind == 'BackwardData':

@@ -213,7 +213,8 @@ def cuda():
     """Returns what stands for ``chainer.backends.cuda``."""
     runtime = types.SimpleNamespace(
         Device=Device, MemoryPool=MemoryPool, Stream=Stream, get_current_stream=Stream, get_cublas_handle=lambda: None,
-        runtime=types.SimpleNamespace(memGetInfo=lambda: (1, 2)), using_allocator=lambda malloc: contextlib.nullcontext())
+        runtime=types.SimpleNamespace(memGetInfo=lambda: (1, 2), runtimeGetVersion=lambda: 13000),
+        using_allocator=lambda malloc: contextlib.nullcontext())
     cupy = types.SimpleNamespace(
         lib=types.SimpleNamespace(stride_tricks=types.SimpleNamespace(as_strided=_as_strided)),
         RawKernel=Kernel, cuda=runtime, get_default_memory_pool=MemoryPool, **{

@@ -39,7 +39,7 @@ CONVOLUTIONS = pytest.mark.parametrize('in_channels, out_channels, size, ksize, 
     (4, 6, 7, 1, 2, 0, 2, 1, True), (2, 8, 11, (3, 2), (2, 1), (1, 2), 1, 2, True), (4, 50, 5, 5, 1, 0, 1, 1, False)])
 
 
-def check_convolution(in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias, monkeypatch):
+def check_convolution(monkeypatch, in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias):
     rng = np.random.RandomState(0)
     x = rng.randn(3, in_channels, size, size + 1).astype('f')
     kh, kw = ksize if isinstance(ksize, tuple) else (ksize, ksize)
@@ -60,12 +60,13 @@ def check_convolution(in_channels, out_channels, size, ksize, stride, pad, group
 
 @CONVOLUTIONS
 def test_convolution(in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias, monkeypatch):
-    check_convolution(in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias, monkeypatch)
+    check_convolution(monkeypatch, in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias)
 
 
 @CONVOLUTIONS
-def test_convolution_by_cudnn(in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias, monkeypatch, cudnn):
-    check_convolution(in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias, monkeypatch)
+def test_convolution_by_cudnn(in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias, monkeypatch,
+                              cudnn):
+    check_convolution(monkeypatch, in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias)
     assert cudnn.used == [('Forward', 1, FUSED), ('BackwardData', 1, FUSED), ('BackwardFilter', 1, FUSED)]
 
 
@@ -90,21 +91,29 @@ GEOMETRY = types.SimpleNamespace(ph=0, pw=0, sy=1, sx=1, dy=1, dx=1, groups=1)
 
 def test_chainer_s_settings_of_cudnn(cudnn, monkeypatch):
     x, W, y = (emulation.array(np.ones(shape, 'f')) for shape in ((2, 8, 6, 6), (4, 8, 3, 3), (2, 4, 4, 4)))
-    with chainer.using_config('use_cudnn', 'never'):
-        assert not _cudnn.convolve('Forward', x, W, y, GEOMETRY)
-    with chainer.using_config('use_cudnn_tensor_core', 'always'):
-        assert _cudnn.convolve('Forward', x, W, y, GEOMETRY)
-    assert cudnn.used == [('Forward', 1, TF32)]
-    for measured, how in (False, 'rule'), (True, 'find'):
-        with chainer.using_config('autotune', measured):
+    for tensor_cores, measured, math, how in ('always', False, TF32, 'rule'), ('always', True, TF32, 'find'), (
+            'auto', True, FUSED, 'find'):
+        with chainer.using_config('use_cudnn_tensor_core', tensor_cores), chainer.using_config('autotune', measured):
             assert _cudnn.convolve('Forward', x, W, y, GEOMETRY)
-        assert cudnn.chosen_by == how
+            with chainer.using_config('use_cudnn', 'never'):
+                assert not _cudnn.convolve('Forward', x, W, y, GEOMETRY)
+        assert cudnn.used.pop() == ('Forward', 1, math) and cudnn.chosen_by == how
+    with chainer.using_config('autotune', False):
+        assert not _cudnn.convolve('Forward', x, W, y, GEOMETRY)
+    assert not cudnn.used
     somewhere = emulation.array(np.ones(x.size + 8, 'f'))
     for start in range(4):      # in the memory of other numbers, one of four of which begins at 16 bytes
         inside = somewhere[start:start + x.size].reshape(x.shape)
         assert _cudnn.convolve('Forward', inside, W, y, GEOMETRY) == (inside.ctypes.data % 16 == 0)
     monkeypatch.setattr(_cudnn, '_FEW_CHANNELS', 9)
     assert not _cudnn.convolve('Forward', x, W, y, GEOMETRY)
+
+
+@pytest.mark.parametrize('found', [None, types.SimpleNamespace(cudnnGetCudartVersion=lambda: 12090)])
+def test_who_asks_for_cudnn_hears_where_it_is_missing(found, emulated, monkeypatch):
+    monkeypatch.setattr(_cudnn, '_loaded', lambda: found)
+    with pytest.warns(UserWarning, match='there is none of version 9 for CUDA 13.*nvidia-cudnn-cu13'):
+        assert _cudnn._library.__wrapped__() is None
 
 
 def test_cudnn_s_errors_are_told(cudnn):
@@ -195,7 +204,8 @@ def test_batch_normalization(shape, mean):
                             (running_var, .9 * before[1] + .1 * v * m / max(m - 1, 1))):
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-4 if mean else 1e-5)
     gx, _, ggamma, gbeta = batch_normalization.backward(
-        None, axis, gamma, emulation.array(gy), emulation.array(x), None, None, None, found_mean, inv_std, 1e-3, None, None)
+        None, axis, gamma, emulation.array(gy), emulation.array(x), None, None, None, found_mean, inv_std, 1e-3, None,
+        None)
     sums = gy.astype('d').sum(axis=axis), (gy * x_hat).sum(axis=axis)
     expected = of_channel(gamma) / np.sqrt(of_channel(v) + 1e-3) * (
         gy - (of_channel(sums[0]) + x_hat * of_channel(sums[1])) / m)

@@ -77,7 +77,8 @@ MUCH = 65 * 2 ** 20     # bytes, more than unrolling takes here
 @pytest.mark.parametrize('algorithms, kind, chosen', [
     ([(2, 0, 0, 1), (1, 0, 0, 1)], 'Forward', 2), ([(2, 9, 0, 1), (1, 0, 0, 1)], 'Forward', 1),
     ([(2, 0, 0, 0), (1, 0, 0, 1)], 'Forward', 1), ([(2, 0, MUCH, 1), (1, 0, 0, 1)], 'Forward', 1),
-    ([(5, 0, 0, 1), (1, 0, 0, 1)], 'Forward', 5), ([(5, 0, 0, 1), (1, 0, 0, 1)], 'BackwardFilter', 1),
+    ([(5, 0, 0, 1), (1, 0, 0, 1)], 'Forward', 5), ([(7, 0, 0, 1), (1, 0, 0, 1)], 'Forward', 1),
+    ([(5, 0, 0, 1), (1, 0, 0, 1)], 'BackwardData', 1), ([(5, 0, 0, 1), (1, 0, 0, 1)], 'BackwardFilter', 1),
     ([(2, 0, 0, 0)], 'Forward', None), ([], 'Forward', None)])
 def test_which_algorithm_of_cudnn(algorithms, kind, chosen, cudnn):
     cudnn.algorithms = algorithms

@@ -2,8 +2,9 @@
 
 :func:`install` puts a function of this folder before each method of Chainer that is listed in
 ``_patches.py``; it answers for float32 arrays on a GPU, and Chainer's own method for everything else
-and while ``chainer.config.use_fast_gpu`` is ``'never'``. ``_cudnn.py`` says how to have cuDNN again. :class:`RecordedStep` lets the GPU repeat a
-training step without Python, which otherwise takes longer to ask for it than the GPU to do it.
+and while ``chainer.config.use_fast_gpu`` is ``'never'``. ``_cudnn.py`` says how to have cuDNN again.
+:class:`RecordedStep` lets the GPU repeat a training step without Python, which otherwise takes longer
+to ask for it than the GPU to do it.
 """
 
 import functools

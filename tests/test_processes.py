@@ -46,6 +46,11 @@ def test_as_one_process_with_the_joint_batch(n_process, alone, tmp_path):
 
 
 @needs_mpi
+def test_batch_normalization_of_many_nodes_is_that_of_the_joint_batch():
+    subprocess.run([MPIEXEC, '-n', '2', sys.executable, '-m', 'tests.many_nodes'], cwd=ROOT, check=True, timeout=120)
+
+
+@needs_mpi
 def test_one_killed_ends_all_and_leaves_a_snapshot_that_resumes(tmp_path):
     line = f'--model tests.nets:Tiny --epochs 4 --digits 400 --batch-size 100 --out {tmp_path}'
     killed = train(2, f'{line} --option dies_at=7')

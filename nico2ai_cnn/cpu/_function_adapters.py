@@ -6,6 +6,7 @@ returns, or NotImplemented where Chainer's own method must do the work.
 
 import chainer
 import numpy
+from chainer.functions.normalization.batch_normalization import GeneralBatchNormalizationImpl
 
 from nico2ai_cnn.cpu import adam as adam_kernels, batch_normalization as bn, elementwise
 from nico2ai_cnn.cpu import local_response_normalization as lrn, softmax_cross_entropy as softmax
@@ -62,7 +63,9 @@ def local_response_normalization_grad(node, inputs):
 
 def batch_normalization(impl, axis, gamma, x, x_layout, xp, expander, beta, eps, decay,
                         running_mean, running_var):
-    if x_layout is not None or not apply(x, gamma, beta) or not _is_per_channel(x, gamma, axis):
+    # ChainerMN's, derived from this class, ask the other processes for their sums.
+    if (type(impl) is not GeneralBatchNormalizationImpl or x_layout is not None or not apply(x, gamma, beta)
+            or not _is_per_channel(x, gamma, axis)):
         return NotImplemented
     x, gamma, beta = contiguous(x, gamma, beta)
     y, mean, var, inv_std = bn.forward(x, gamma, beta, eps)
@@ -77,8 +80,8 @@ def batch_normalization(impl, axis, gamma, x, x_layout, xp, expander, beta, eps,
 
 def batch_normalization_grad(impl, axis, gamma, gy, x, x_layout, xp, expander, mean, inv_std,
                              eps, var, forward_data):
-    if (x_layout is not None or not apply(x, gamma, gy, mean, inv_std)
-            or not _is_per_channel(x, gamma, axis)):
+    if (type(impl) is not GeneralBatchNormalizationImpl or x_layout is not None
+            or not apply(x, gamma, gy, mean, inv_std) or not _is_per_channel(x, gamma, axis)):
         return NotImplemented
     gx, ggamma, gbeta = bn.backward(*contiguous(x, gamma, gy, mean, inv_std))
     return gx, None, ggamma, gbeta

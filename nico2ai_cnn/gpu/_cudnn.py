@@ -2,8 +2,9 @@
 
 Chainer's own settings ask. ``chainer.config.autotune`` takes, for each shape, the algorithm that cuDNN measures as
 the fastest; ``chainer.config.use_cudnn_tensor_core = 'always'`` lets tensor cores multiply numbers rounded to 10 bits
-(TF32, as PyTorch does unasked). Without either, unrolling is as fast for the course's networks, and exact. What is taken
-gives the same result each time, and needs no more memory than unrolling would.
+(TF32, as PyTorch does unasked). Without either, unrolling serves small networks as well, and the same algorithm serves
+every run; measuring may choose another one the next time, which rounds otherwise. An algorithm that gives other results
+from call to call is never taken, nor one that asks for much more memory than the unrolled windows.
 """
 
 import ctypes
@@ -16,11 +17,16 @@ import chainer
 from chainer.backends import cuda
 
 _FUSED, _TF32 = 3, 0        # cudnnMathType_t: float32 throughout, or products of numbers rounded to 10 bits
-_INEXACT = {('Forward', 7), ('BackwardData', 5), ('BackwardFilter', 5)}    # Winograd's with large tiles: off by up to 1e-3
-_N_ALGORITHM = 10           # at most, of each kind
-_FEW_CHANNELS = 8           # with fewer, unrolling is as fast: a first layer
+# Winograd's: with large tiles off by up to 1e-3 where the others are 1e-6; with small ones not measured, for newer GPUs
+# have none.
+_INEXACT = {('Forward', 6), ('Forward', 7), ('BackwardData', 4), ('BackwardData', 5), ('BackwardFilter', 4),
+            ('BackwardFilter', 5)}
+_N_ALGORITHM = 20           # more than there are of a kind, each with two ways to multiply
+_FEW_CHANNELS = 8           # with fewer, as in a first layer, unrolling is as fast
+_LARGE = 2 ** 31            # numbers, which cuDNN does not count up to
 _SMALL = 64 * 2 ** 20       # bytes, which an algorithm may take in any case
 _ALIGNMENT = 16             # bytes
+_NOT_SUPPORTED = 3000       # to 3999, cudnnStatus_t
 _ONE, _ZERO = (ctypes.byref(ctypes.c_float(value)) for value in (1, 0))
 
 
@@ -41,11 +47,11 @@ def convolve(kind, x, W, y, node):
         node: Has stride, pad, dilation and groups as Chainer's function has them: ``sy``, ``ph``, ``dy``, ``groups``.
     """
     wanted = settings()
-    if (wanted is None or W.shape[1] < _FEW_CHANNELS or _library() is None
-            or any(array.data.ptr % _ALIGNMENT for array in (x, W, y))):
+    if (wanted is None or x.shape[1] < _FEW_CHANNELS or _library() is None
+            or any(array.data.ptr % _ALIGNMENT or array.size >= _LARGE for array in (x, W, y))):
         return False
-    geometry = node.ph, node.pw, node.sy, node.sx, node.dy, node.dx
-    plan = _plan(kind, x.shape, W.shape, y.shape, geometry, node.groups, *wanted, cuda.cupy.cuda.Device().id,
+    geometry = tuple(map(int, (node.ph, node.pw, node.sy, node.sx, node.dy, node.dx)))
+    plan = _plan(kind, x.shape, W.shape, y.shape, geometry, int(node.groups), *wanted, cuda.cupy.cuda.Device().id,
                  threading.get_ident())
     if plan is None:
         return False
@@ -54,9 +60,12 @@ def convolve(kind, x, W, y, node):
     pointer_a, pointer_b, pointer_out = (array.data.ptr for array in inputs)
     workspace = cuda.cupy.empty(max(1, best.memory), 'b')
     _check(_library().cudnnSetStream(handle, cuda.cupy.cuda.get_current_stream().ptr))
-    _check(getattr(_library(), f'cudnnConvolution{kind}')(
+    status = getattr(_library(), f'cudnnConvolution{kind}')(
         handle, _ONE, a, pointer_a, b, pointer_b, convolution, best.algorithm, workspace.data.ptr, best.memory,
-        _ZERO, out, pointer_out))
+        _ZERO, out, pointer_out)
+    if status // 1000 * 1000 == _NOT_SUPPORTED:
+        return False
+    _check(status)
     return True
 
 
@@ -77,17 +86,22 @@ def _plan(kind, x_shape, W_shape, y_shape, geometry, groups, math, measure, devi
     _check(library.cudnnSetConvolutionGroupCount(convolution, groups))
     _check(library.cudnnSetConvolutionMathType(convolution, math))
     a, b, out = {'Forward': (x, W, y), 'BackwardData': (W, y, x), 'BackwardFilter': (x, y, W)}[kind]
-    results, n = (_Performance * _N_ALGORITHM)(), ctypes.c_int()
-    choose = f'cudnnFindConvolution{kind}Algorithm' if measure else f'cudnnGetConvolution{kind}Algorithm_v7'
     _check(library.cudnnSetStream(handle, cuda.cupy.cuda.get_current_stream().ptr))
-    if getattr(library, choose)(handle, a, b, convolution, out, _N_ALGORITHM, ctypes.byref(n), results):
+    results, n = (_Performance * _N_ALGORITHM)(), ctypes.c_int()
+    arguments = handle, a, b, convolution, out, _N_ALGORITHM, ctypes.byref(n), results
+    if measure:     # in memory that cuDNN takes for itself
+        cuda.cupy.get_default_memory_pool().free_all_blocks()
+    # Where memory does not suffice for measuring, cuDNN's rule of thumb must do.
+    if not ((measure and getattr(library, f'cudnnFindConvolution{kind}Algorithm')(*arguments) == 0)
+            or getattr(library, f'cudnnGetConvolution{kind}Algorithm_v7')(*arguments) == 0):
         return None
     n_column = W_shape[1] * groups * W_shape[2] * W_shape[3] * y_shape[0] * y_shape[2] * y_shape[3]
     best = next((result for result in results[:n.value] if result.status == 0 and result.is_deterministic
                  and (kind, result.algorithm) not in _INEXACT and result.memory <= max(4 * n_column, _SMALL)), None)
     if best is None:
         return None
-    _check(library.cudnnSetConvolutionMathType(convolution, best.math))
+    if math == _TF32:       # or exact, where that is faster; and exact stays exact, whatever was measured
+        _check(library.cudnnSetConvolutionMathType(convolution, best.math))
     return handle, (a, b, out), convolution, best
 
 
@@ -114,11 +128,16 @@ def _check(status):
 def _library():
     """Returns cuDNN 9 for CuPy's version of CUDA; None, after a warning, where it is not."""
     version = cuda.cupy.cuda.runtime.runtimeGetVersion() // 1000
-    library = _loaded()
-    if library is None or library.cudnnGetCudartVersion() // 1000 != version:
-        warnings.warn(f"chainer.config asks for cuDNN, but there is none of version 9 for CUDA {version}; convolution "
-                      f"goes on without. 'pip install nvidia-cudnn-cu{version}' brings it")
+    versions = {}
+    for library in _loaded():
+        versions.setdefault(library.cudnnGetCudartVersion() // 1000, library)
+    if version not in versions:
+        others = f"what is here is for CUDA {', '.join(map(str, versions))}" if versions else (
+            f"'pip install nvidia-cudnn-cu{version}' brings it")
+        warnings.warn(f'chainer.config asks for cuDNN, but there is none of version 9 for CUDA {version}: {others}. '
+                      'Convolution goes on without')
         return None
+    library = versions[version]
     library.cudnnGetErrorString.restype = ctypes.c_char_p
     pointer, number, size = ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t
     library.cudnnSetStream.argtypes = pointer, pointer
@@ -131,17 +150,16 @@ def _library():
 
 
 def _loaded():
+    """Yields what is found of cuDNN 9, NVIDIA's wheel first: PyTorch refuses another one that was loaded before its own."""
     try:
         wheel = importlib.util.find_spec('nvidia.cudnn')
     except ModuleNotFoundError:
         wheel = None
     folders = () if wheel is None else wheel.submodule_search_locations or ()
-    # The wheel's first: PyTorch refuses to work with another one, if that is loaded before.
     for name in *(f'{folder}/lib/libcudnn.so.9' for folder in folders), 'libcudnn.so.9':
         try:
             library = ctypes.CDLL(name)
         except OSError:
             continue
         library.cudnnGetCudartVersion.restype = ctypes.c_size_t
-        return library
-    return None
+        yield library

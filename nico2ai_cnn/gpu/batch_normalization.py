@@ -8,6 +8,7 @@ to 64 blocks share a channel; the second kernel brings together what they found,
 
 import numpy
 from chainer.backends import cuda
+from chainer.functions.normalization.batch_normalization import GeneralBatchNormalizationImpl
 
 from nico2ai_cnn.gpu import _arrays
 from nico2ai_cnn.gpu._channels import WALK, is_per_channel, launch_shape
@@ -15,8 +16,10 @@ from nico2ai_cnn.gpu._channels import WALK, is_per_channel, launch_shape
 
 def forward(implementation, axis, gamma, x, x_layout, xp, expander, beta, eps, decay, running_mean, running_var):
     running = () if running_mean is None else (running_mean, running_var)
-    if (not _arrays.apply(x, gamma, beta, *running) or not is_per_channel(x, axis) or x_layout is not None
-            or not all(array.flags.c_contiguous for array in running)):
+    # ChainerMN's, derived from this class, ask the other processes for their sums.
+    if (type(implementation) is not GeneralBatchNormalizationImpl or not _arrays.apply(x, gamma, beta, *running)
+            or not is_per_channel(x, axis) or x_layout is not None
+            or not all(array.flags.c_contiguous and array.shape == gamma.shape for array in running)):
         return NotImplemented
     x, gamma, beta = map(cuda.cupy.ascontiguousarray, (x, gamma, beta))
     grid, block, sizes = launch_shape(x)
@@ -30,7 +33,8 @@ def forward(implementation, axis, gamma, x, x_layout, xp, expander, beta, eps, d
 
 
 def backward(implementation, axis, gamma, gy, x, x_layout, xp, expander, mean, inv_std, eps, var, forward_data):
-    if not _arrays.apply(gamma, gy, x, mean, inv_std) or not is_per_channel(x, axis) or x_layout is not None:
+    if (type(implementation) is not GeneralBatchNormalizationImpl or not _arrays.apply(gamma, gy, x, mean, inv_std)
+            or not is_per_channel(x, axis) or x_layout is not None):
         return NotImplemented
     gamma, gy, x, mean, inv_std = map(cuda.cupy.ascontiguousarray, (gamma, gy, x, mean, inv_std))
     grid, block, sizes = launch_shape(x)
@@ -52,8 +56,9 @@ _MOMENTS = r'''
 struct Moments { float n, mean, m2; };
 
 __device__ Moments together(Moments a, Moments b) {
+    if (b.n == 0) return a;
+    if (a.n == 0) return b;
     float n = a.n + b.n, d = b.mean - a.mean;
-    if (n == 0) return a;
     return {n, a.mean + d * (b.n / n), a.m2 + b.m2 + d * d * (a.n * b.n / n)};
 }
 

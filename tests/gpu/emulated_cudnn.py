@@ -12,21 +12,26 @@ class CuDNN:
 
     Args:
         algorithms: Those that it proposes, fastest first: number, status, bytes of memory, whether deterministic.
+        math (int): How they multiply; as they are asked to, if None.
+        is_short (bool): Whether memory is too short to measure.
     """
 
-    def __init__(self, algorithms=((1, 0, 0, 1),)):
-        self.algorithms, self.said, self.used = algorithms, {}, []
+    def __init__(self, algorithms=((1, 0, 40, 1),), math=None, is_short=False):
+        self.algorithms, self.math, self.is_short, self.said, self.used = algorithms, math, is_short, {}, []
         for kind in 'Forward', 'BackwardData', 'BackwardFilter':
             setattr(self, f'cudnnConvolution{kind}', functools.partial(self._convolve, kind))
-            setattr(self, f'cudnnFindConvolution{kind}Algorithm', functools.partial(self._choose, 'find'))
-            setattr(self, f'cudnnGetConvolution{kind}Algorithm_v7', functools.partial(self._choose, 'rule'))
+            setattr(self, f'cudnnFindConvolution{kind}Algorithm', functools.partial(self._choose, kind, 'find'))
+            setattr(self, f'cudnnGetConvolution{kind}Algorithm_v7', functools.partial(self._choose, kind, 'rule'))
 
     def _create(self, pointer):
         pointer._obj.value = len(self.said) + 1
         self.said[pointer._obj.value] = {}
         return 0
 
-    cudnnCreate = cudnnCreateTensorDescriptor = cudnnCreateFilterDescriptor = cudnnCreateConvolutionDescriptor = _create
+    cudnnCreate = cudnnCreateTensorDescriptor = cudnnCreateConvolutionDescriptor = _create
+
+    def cudnnCreateFilterDescriptor(self, pointer):
+        return self._create(pointer) or self._say(pointer._obj, is_filter=True)
 
     def _say(self, descriptor, **values):
         self.said[descriptor.value].update(values)
@@ -52,19 +57,27 @@ class CuDNN:
     def cudnnGetErrorString(self, status):
         return b'CUDNN_STATUS_STAND_IN'
 
-    def _choose(self, how, handle, a, b, convolution, out, wanted, count, results):
+    def _check(self, kind, *descriptors):
+        which = [self.said[each.value].get('is_filter', False) for each in descriptors]
+        assert which == [kind == 'BackwardData', kind == 'Forward', kind == 'BackwardFilter']
+
+    def _choose(self, kind, how, handle, a, b, convolution, out, wanted, count, results):
+        self._check(kind, a, b, out)
+        assert wanted == len(results)
+        if not self.algorithms or (self.is_short and how == 'find'):
+            return 4004
         self.chosen_by = how
-        if not self.algorithms:
-            return 1
         count._obj.value = len(self.algorithms)
         for result, (number, status, memory, is_deterministic) in zip(results, self.algorithms):
             result.algorithm, result.status, result.memory = number, status, memory
             result.is_deterministic = is_deterministic
-            result.math = self.said[convolution.value]['math']
+            result.math = self.said[convolution.value]['math'] if self.math is None else self.math
         return 0
 
     def _convolve(self, kind, handle, one, a, a_data, b, b_data, convolution, algorithm, workspace, memory, zero,
                   out, out_data):
+        self._check(kind, a, b, out)
+        assert workspace and memory == next(each[2] for each in self.algorithms if each[0] == algorithm)
         self.used.append((kind, algorithm, self.said[convolution.value]['math']))
         a, b, out = (_at(data, self.said[each.value]['shape'])
                      for data, each in ((a_data, a), (b_data, b), (out_data, out)))

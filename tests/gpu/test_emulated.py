@@ -8,6 +8,7 @@ import chainer.links as L
 import numpy as np
 import pytest
 from chainer.functions.connection import convolution_2d, deconvolution_2d
+from chainer.functions.normalization.batch_normalization import GeneralBatchNormalizationImpl
 
 from nico2ai_cnn import links
 from nico2ai_cnn.gpu import _cublas, _cudnn, adam, batch_normalization, convolution, local_convolution
@@ -102,6 +103,10 @@ def test_chainer_s_settings_of_cudnn(cudnn, monkeypatch):
     with chainer.using_config('autotune', False):
         assert not _cudnn.convolve('Forward', x, W, y, GEOMETRY)
     assert not cudnn.used
+    cudnn.math = TF32       # is not taken where exact arithmetic was asked for
+    assert _cudnn.convolve('Forward', x, W, y, GEOMETRY) and cudnn.used.pop() == ('Forward', 1, FUSED)
+    cudnn.is_short = True
+    assert _cudnn.convolve('Forward', x, W, y, GEOMETRY) and cudnn.chosen_by == 'rule'
     somewhere = emulation.array(np.ones(x.size + 8, 'f'))
     for start in range(4):      # in the memory of other numbers, one of four of which begins at 16 bytes
         inside = somewhere[start:start + x.size].reshape(x.shape)
@@ -110,16 +115,22 @@ def test_chainer_s_settings_of_cudnn(cudnn, monkeypatch):
     assert not _cudnn.convolve('Forward', x, W, y, GEOMETRY)
 
 
-@pytest.mark.parametrize('found', [None, types.SimpleNamespace(cudnnGetCudartVersion=lambda: 12090)])
-def test_who_asks_for_cudnn_hears_where_it_is_missing(found, emulated, monkeypatch):
+@pytest.mark.parametrize('versions, advice', [((), "'pip install nvidia-cudnn-cu13' brings it"),
+                                              ((12,), 'is for CUDA 12')])
+def test_who_asks_for_cudnn_hears_where_it_is_missing(versions, advice, emulated, monkeypatch):
+    found = [types.SimpleNamespace(cudnnGetCudartVersion=lambda version=version: 1000 * version + 90)
+             for version in versions]
     monkeypatch.setattr(_cudnn, '_loaded', lambda: found)
-    with pytest.warns(UserWarning, match='there is none of version 9 for CUDA 13.*nvidia-cudnn-cu13'):
+    with pytest.warns(UserWarning, match='there is none of version 9 for CUDA 13') as caught:
         assert _cudnn._library.__wrapped__() is None
+    assert advice in str(caught[0].message)
 
 
 def test_cudnn_s_errors_are_told(cudnn):
     arrays = [emulation.array(np.ones(shape, 'f')) for shape in ((2, 8, 6, 6), (4, 8, 3, 3), (2, 4, 4, 4))]
-    cudnn.cudnnConvolutionForward = lambda *args: 3
+    cudnn.cudnnConvolutionForward = lambda *args: 3002      # not supported
+    assert not _cudnn.convolve('Forward', *arrays, GEOMETRY)
+    cudnn.cudnnConvolutionForward = lambda *args: 5000
     with pytest.raises(RuntimeError, match='cuDNN failed: CUDNN_STATUS_STAND_IN'):
         _cudnn.convolve('Forward', *arrays, GEOMETRY)
 
@@ -182,20 +193,21 @@ def test_sums_per_channel(shape):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize('shape', [(3, 2, 5, 7), (40, 3, 14, 14), (9, 1, 28, 28), (1, 2, 1, 1), (700, 2, 4, 4)])
+@pytest.mark.parametrize('shape', [(3, 2, 5, 7), (40, 3, 14, 14), (9, 1, 28, 28), (1, 2, 1, 1), (700, 2, 4, 4),
+                                   (701, 1, 14, 14), (30, 3, 7), (2, 2, 3, 4, 5)])
 @pytest.mark.parametrize('mean', [0, 1000])
 def test_batch_normalization(shape, mean):
     rng = np.random.RandomState(0)
     x, gy = (rng.randn(*shape).astype('f') for _ in range(2))
     x += mean
     gamma, beta, running_mean, running_var = (emulation.array(rng.rand(shape[1]).astype('f')) for _ in range(4))
-    axis, m = (0, 2, 3), x.size // shape[1]
+    axis, m = (0, *range(2, len(shape))), x.size // shape[1]
     before = np.array(running_mean), np.array(running_var)
 
     def of_channel(values):
-        return np.asarray(values)[:, None, None]
+        return np.asarray(values).reshape(-1, *[1] * (len(shape) - 2))
     y, _, *_, found_mean, var, inv_std, _ = batch_normalization.forward(
-        None, axis, gamma, emulation.array(x), None, None, None, beta, 1e-3, .9, running_mean, running_var)
+        IMPLEMENTATION, axis, gamma, emulation.array(x), None, None, None, beta, 1e-3, .9, running_mean, running_var)
     exact = x.astype('d')
     mu, v = exact.mean(axis=axis), exact.var(axis=axis)
     x_hat = (exact - of_channel(mu)) / np.sqrt(of_channel(v) + 1e-3)
@@ -205,16 +217,31 @@ def test_batch_normalization(shape, mean):
                             (running_var, .9 * before[1] + .1 * v * m / max(m - 1, 1))):
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-4 if mean else 1e-5)
     gx, _, ggamma, gbeta = batch_normalization.backward(
-        None, axis, gamma, emulation.array(gy), emulation.array(x), None, None, None, found_mean, inv_std, 1e-3, None,
-        None)
+        IMPLEMENTATION, axis, gamma, *map(emulation.array, (gy, x)), None, None, None, found_mean, inv_std, 1e-3, None, None)
     sums = gy.astype('d').sum(axis=axis), (gy * x_hat).sum(axis=axis)
     expected = of_channel(gamma) / np.sqrt(of_channel(v) + 1e-3) * (
         gy - (of_channel(sums[0]) + x_hat * of_channel(sums[1])) / m)
     for found, wanted in (gx, expected), (gbeta, sums[0]), (ggamma, sums[1]):
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=(1e-3 if mean else 1e-5) * (1 + abs(sums[1]).max()))
-    for others in emulation.array(x.astype('d')), emulation.array(x[:, :, 0, 0]):
-        assert batch_normalization.forward(
-            None, axis, gamma, others, None, None, None, beta, 1e-3, .9, None, None) is NotImplemented
+    same = batch_normalization.forward(
+        IMPLEMENTATION, axis, gamma, emulation.array(x), None, None, None, beta, 1e-3, .9, None, None)
+    for found, expected in zip(same[4:7], (found_mean, var, inv_std)):      # without running statistics
+        np.testing.assert_array_equal(found, expected)
+    longer = emulation.array(np.ones(shape[1] + 1, 'f'))
+    for implementation, others, *running in ((IMPLEMENTATION, x.astype('d'), None, None),
+                                             (IMPLEMENTATION, x.reshape(*shape[:2], -1)[:, :, 0], None, None),
+                                             (IMPLEMENTATION, x, longer, longer), (OfManyNodes(), x, None, None)):
+        assert batch_normalization.forward(implementation, axis, gamma, emulation.array(others), None, None, None, beta,
+                                           1e-3, .9, *running) is NotImplemented
+    assert batch_normalization.backward(OfManyNodes(), axis, gamma, *map(emulation.array, (gy, x)), None, None, None,
+                                        found_mean, inv_std, 1e-3, None, None) is NotImplemented
+
+
+IMPLEMENTATION = GeneralBatchNormalizationImpl()
+
+
+class OfManyNodes(GeneralBatchNormalizationImpl):
+    """As ChainerMN derives it, to ask the other processes."""
 
 
 @pytest.mark.parametrize('frozen', [False, True])

@@ -1,6 +1,7 @@
 """What runs on a GPU instead of Chainer's own paths computes the same."""
 
 import types
+import warnings
 
 import chainer
 import chainer.functions as F
@@ -18,6 +19,12 @@ def test_a_switch_that_is_neither():
         gpu.is_used()
 
 
+def _library():
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')     # that it is not here
+        return _cudnn._library()
+
+
 @on_gpu
 @pytest.mark.parametrize('in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias', [
     (3, 5, 9, 3, 1, 1, 1, 1, True), (1, 20, 28, 5, 1, 0, 1, 1, True), (20, 50, 12, 5, 1, 0, 1, 1, True),
@@ -26,6 +33,8 @@ def test_a_switch_that_is_neither():
     (64, 64, 4, 3, 1, 1, 1, 1, False)])
 def test_convolution(in_channels, out_channels, size, ksize, stride, pad, groups, dilate, bias, monkeypatch):
     monkeypatch.setattr(_cudnn, '_FEW_CHANNELS', 0)
+    by_cudnn, convolve = [], _cudnn.convolve
+    monkeypatch.setattr(_cudnn, 'convolve', lambda *args: by_cudnn.append(convolve(*args)) or by_cudnn[-1])
     rng = np.random.RandomState(0)
     x = rng.randn(6, in_channels, size, size + 1).astype('f')
     kh, kw = ksize if isinstance(ksize, tuple) else (ksize, ksize)
@@ -33,7 +42,7 @@ def test_convolution(in_channels, out_channels, size, ksize, stride, pad, groups
     b = rng.randn(out_channels).astype('f')
     results = []
     for device, use_fast_gpu, autotune in (('@numpy', 'auto', False), ('@cupy:0', 'never', False),
-                                           ('@cupy:0', 'auto', False), ('@cupy:0', 'auto', True)):     # cuDNN, if it is here
+                                           ('@cupy:0', 'auto', False), ('@cupy:0', 'auto', True)):    # cuDNN
         inputs = [chainer.Variable(chainer.get_device(device).send(array)) for array in (x, W, b)[:3 if bias else 2]]
         with chainer.using_config('use_fast_gpu', use_fast_gpu), chainer.using_config('autotune', autotune):
             y = F.convolution_2d(*inputs, stride=stride, pad=pad, groups=groups, dilate=dilate)
@@ -43,12 +52,14 @@ def test_convolution(in_channels, out_channels, size, ksize, stride, pad, groups
         for found in others:
             np.testing.assert_allclose(found, on_cpu, atol=1e-4 * abs(on_cpu).max())
     assert y.array.flags.c_contiguous
+    if in_channels >= 20 and _library() is not None:
+        assert any(by_cudnn)
 
 
 @on_gpu
 @pytest.mark.parametrize('tensor_cores, measured', [('auto', True), ('always', False)])
 def test_cudnn_convolves_where_it_is(tensor_cores, measured):
-    if _cudnn._loaded() is None:
+    if _library() is None:
         pytest.skip('cuDNN is not here')
     rng = np.random.RandomState(0)
     node = types.SimpleNamespace(ph=1, pw=1, sy=1, sx=1, dy=1, dx=1, groups=1)
@@ -100,7 +111,8 @@ def test_local_convolution(shape, W_shape, stride):
 
 
 @on_gpu
-@pytest.mark.parametrize('shape', [(3, 2, 5, 7), (128, 16, 14, 14), (1024, 64, 4, 4), (9, 1, 28, 28), (400, 16, 14, 14)])
+@pytest.mark.parametrize('shape', [(3, 2, 5, 7), (128, 16, 14, 14), (1024, 64, 4, 4), (9, 1, 28, 28),
+                                   (400, 16, 14, 14)])
 def test_sums_per_channel(shape):
     rng = np.random.RandomState(0)
     arrays = (rng.randn(*shape) + 3).astype('f'), rng.randn(*shape).astype('f')

@@ -9,7 +9,7 @@ Document Processing", 2006.
 
 import numpy
 
-from nico2ai_cnn.cpu import _blas, _columns, pool
+from nico2ai_cnn.cpu import _blas, _columns, pool, side_by_side
 from nico2ai_cnn.cpu._compile import kernel
 from nico2ai_cnn.cpu._weight_gradient import add_up, room_for_sums, sum_grad_W
 
@@ -29,8 +29,10 @@ def forward(x, W, b, out_size, geometry, groups):
         geometry: ``(sy, sx, ph, pw, dy, dx)``, the stride, pad and dilation.
         groups (int): How many parts the channels fall into.
     """
-    y = numpy.empty((len(x), len(W), *out_size), 'f')
     b = numpy.zeros(len(W), 'f') if b is None else b
+    if side_by_side.suits(x, W, out_size, geometry, groups):
+        return side_by_side.forward(x, W, b, out_size, geometry)
+    y = numpy.empty((len(x), len(W), *out_size), 'f')
     rows, channels = _tile(W.shape, out_size)
     n_tile, n_part = -(-out_size[0] // rows), 1
     if len(x) < pool.n_threads():   # share out the rows where there are few images, and small maps' filters
@@ -81,6 +83,10 @@ def grad_W(x, gy, W_shape, geometry, groups):
 
 def backward(x, W, gy, geometry, groups):
     """Returns all three gradients at once, with respect to x, W and b."""
+    if side_by_side.suits(x, W, gy.shape[2:], geometry, groups):
+        gradients = side_by_side.backward(x, W, gy, geometry)
+        if gradients is not None:
+            return gradients
     if len(x) < pool.n_threads() or W.size > _LARGE_W:
         return (grad_x(gy, W, x.shape[2:], geometry, groups),
                 *grad_W(x, gy, W.shape, geometry, groups))

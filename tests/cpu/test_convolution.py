@@ -1,3 +1,5 @@
+from unittest import mock
+
 import chainer
 import chainer.functions as F
 import numpy
@@ -6,7 +8,7 @@ from chainer import gradient_check
 from chainer.utils.conv import get_conv_outsize, get_deconv_outsize
 from hypothesis import assume, given, strategies as st
 
-from nico2ai_cnn.cpu import convolution
+from nico2ai_cnn.cpu import convolution, pool, side_by_side
 from tests.cpu.compare import assert_same, both_ways, float32_arrays, property_test
 
 
@@ -70,13 +72,54 @@ def test_convolution_of_large_arrays_is_chainers(shape, W_shape, options):
     assert_same(*both_ways(lambda *v: F.convolution_2d(*v, **options), arrays))
 
 
+@st.composite
+def many_channels(draw):
+    """The same for images that lie side by side."""
+    ksize, stride = ((draw(st.integers(1, 3)), draw(st.integers(1, 3))) for _ in range(2))
+    options = {'stride': stride, 'pad': (draw(st.integers(0, 3)), draw(st.integers(0, 3))), 'cover_all': draw(st.booleans())}
+    size = draw(st.integers(1, 8)), draw(st.integers(1, 8))
+    out_size = [get_conv_outsize(*a, cover_all=options['cover_all'])
+                for *a, in zip(size, ksize, stride, options['pad'])]
+    assume(min(out_size) > 0 and out_size[0] * out_size[1] <= 64)
+    n = draw(st.sampled_from([pool.n_threads(), 16, 33, 70]))
+    channels = draw(st.sampled_from([(8, 16), (16, 8), (12, 11)]))
+    rng = numpy.random.RandomState(draw(st.integers(0, 99)))
+    return [rng.randn(*s).astype('f') for s in ((n, channels[0], *size), (channels[1], channels[0], *ksize), channels[1:])], options
+
+
+@property_test
+@given(many_channels())
+def test_convolution_side_by_side_is_chainers(case):
+    arrays, options = case
+    with mock.patch.object(side_by_side, 'forward', wraps=side_by_side.forward) as forward, \
+            mock.patch.object(side_by_side, 'backward', wraps=side_by_side.backward) as backward:
+        assert_same(*both_ways(lambda *v: F.convolution_2d(*v, **options), arrays))
+    assert forward.call_count == backward.call_count == 1
+
+
+@pytest.mark.parametrize('shape, W_shape, options, suits', [
+    ((40, 16, 32, 32), (16, 16, 5, 5), {'pad': 2}, True), ((3, 256, 13, 13), (128, 256, 3, 3), {'stride': 2}, True),
+    ((8, 16, 33, 32), (16, 16, 3, 3), {}, False), ((8, 16, 9, 9), (16, 16, 1, 1), {}, False),
+    ((8, 7, 9, 9), (40, 7, 3, 3), {}, False), ((8, 8, 9, 9), (8, 8, 3, 3), {}, False),
+    ((8, 16, 9, 9), (16, 16, 3, 3), {'dilate': 2}, False), ((8, 32, 9, 9), (32, 16, 3, 3), {'groups': 2}, False),
+    ((2, 256, 8, 8), (256, 256, 3, 3), {}, False)])
+def test_what_suits_side_by_side(shape, W_shape, options, suits):
+    rng = numpy.random.RandomState(0)
+    arrays = [rng.randn(*s).astype('f') for s in (shape, W_shape)]
+    with mock.patch.object(side_by_side, 'forward', wraps=side_by_side.forward) as forward:
+        assert_same(*both_ways(lambda *v: F.convolution_2d(*v, **options), arrays))
+    assert forward.call_count == suits
+
+
 @pytest.mark.parametrize('value', [numpy.nan, numpy.inf, -numpy.inf])
 @pytest.mark.parametrize('where', [0, 1, 2])
-def test_nan_and_inf_pass_as_in_chainer(value, where):
+@pytest.mark.parametrize('shapes', [((2, 2, 6, 6), (3, 2, 3, 3), (3,)), ((20, 12, 6, 6), (12, 12, 3, 3), (12,))])
+def test_nan_and_inf_pass_as_in_chainer(value, where, shapes):
     rng = numpy.random.RandomState(0)
-    arrays = [rng.randn(*s).astype('f') for s in ((2, 2, 6, 6), (3, 2, 3, 3), (3,))]
-    arrays[where].flat[len(arrays[where].flat) // 2] = value
-    assert_same(*both_ways(lambda *v: F.convolution_2d(*v, pad=1), arrays))
+    arrays = [rng.randn(*s).astype('f') for s in shapes]
+    for position in len(arrays[where].flat) // 2, -1:       # the last of W meets the padding
+        arrays[where].flat[position] = value
+        assert_same(*both_ways(lambda *v: F.convolution_2d(*v, pad=1), arrays))
 
 
 @pytest.mark.parametrize('required', [(0,), (1,), (2,), (0, 2), (1, 2), (0, 1)])

@@ -93,7 +93,8 @@ def steps():
     rows = [('training step', 'ours, ms', 'stock, ms', 'PyTorch, ms', 'ours / PyTorch',
              'ours / stock')]
     for title, name, batch_size in (('LeNet 20-50-500, batch 100', 'wide', 100),
-                                    ('small LeNet, batch 128', 'small', 128)):
+                                    ('small LeNet, batch 128', 'small', 128),
+                                    ('ResNet-20 for digits, batch 128', 'resnet', 128)):
         a, b, c = alternate(sides, 'network_step', name=name, batch_size=batch_size)
         rows.append((title, ms(a), ms(b), ms(c), f'{ratio(a, c):.2f}', f'{ratio(a, b):.2f}'))
     for side in sides:

@@ -1,8 +1,9 @@
 """Convolution: the output, and its gradients with respect to x, W and b.
 
-Each kernel unrolls a tile of the input into columns (im2col), small enough to stay
-in the processor's cache, and leaves the sums of products to BLAS; Chainer unrolls the
-whole batch into memory instead. A tile is some rows of the output, for some channels.
+Many channels over small maps are left to ``side_by_side.py``. Otherwise each kernel
+unrolls a tile of the input into columns (im2col), small enough to stay in the
+processor's cache, and leaves the sums of products to BLAS; Chainer unrolls the whole
+batch into memory instead. A tile is some rows of the output, for some channels.
 See Chellapilla, Puri and Simard, "High Performance Convolutional Neural Networks for
 Document Processing", 2006.
 """

@@ -203,7 +203,8 @@ def gpu(device='gpu'):
     exact, tuned, rounded, torch = sides = [ours(), ours(), ours(), pytorch()]
     tuned('configure', autotune=True)                       # cuDNN's fastest algorithms
     rounded('configure', use_cudnn_tensor_core='always')    # and its products as PyTorch has them
-    rows = [(f'training step on a {device}', 'ours, ms', 'TF32', 'PyTorch, ms', 'ours / PyTorch', 'TF32 / PyTorch')]
+    rows = [(f'training step on a {device.upper()}', 'ours, ms', 'TF32', 'PyTorch, ms', 'ours / PyTorch',
+             'TF32 / PyTorch')]
     for title, name in ('LeNet 20-50-500', 'wide'), ('small LeNet', 'small'), ('ResNet-20', 'resnet'):
         for batch_size in 128, 1024:
             a, b, c = alternate([exact, rounded, torch], 'network_step', name=name, batch_size=batch_size,
@@ -217,11 +218,12 @@ def gpu(device='gpu'):
         a, b, c, d = alternate(sides, 'layer_step', rounds=5, at_least=.1, device=device,
                                **layer_arguments(VGG16[title][0], 64))
         rows.append((title, 64, *map(ms, (a, b, c, d)), f'{ratio(a, d):.2f}', f'{ratio(c, d):.2f}'))
-    table('Single layers, 5 rounds', *rows)
+    if device == 'gpu':
+        table('Single layers, 5 rounds', *rows)
     results = [[side('train_to_99', seed=seed, device=device) for side in (exact, torch)] for seed in range(5)]
     for side in sides:
         side.close()
-    table('Time to 99%', (f'small LeNet to 99% on a {device}, 5 seeds', 'seconds, median', 'test accuracy, %'),
+    table('Time to 99%', (f'small LeNet to 99% on a {device.upper()}, 5 seeds', 'seconds, median', 'test accuracy, %'),
           *((title, f'{statistics.median(s for s, _ in runs):.1f}', ', '.join(f'{100 * a:.2f}' for _, a in runs))
             for title, runs in zip(('ours', 'PyTorch'), zip(*results))))
 

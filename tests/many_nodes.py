@@ -17,7 +17,9 @@ for link, part in ((chainermn.links.MultiNodeBatchNormalization(3, comm), half),
     y = link(of_part)
     y.grad = gy[part]
     y.backward()
-    results.append((y.array, of_part.grad, link.avg_mean))
-(y, gx, mean), (y_joint, gx_joint, mean_joint) = results
-for found, expected in (y, y_joint[half]), (gx, gx_joint[half]), (mean, mean_joint):
-    numpy.testing.assert_allclose(found, expected, atol=1e-5)
+    results.append((y.array, of_part.grad, link.avg_mean, link.gamma.grad, link.beta.grad))
+(y, gx, mean, ggamma, gbeta), (y_joint, gx_joint, mean_joint, ggamma_joint, gbeta_joint) = results
+# Of a parameter's gradients ChainerMN takes the mean, as its optimizer does.
+for found, expected in ((y, y_joint[half]), (gx, gx_joint[half]), (mean, mean_joint), (ggamma, ggamma_joint / 2),
+                        (gbeta, gbeta_joint / 2)):
+    numpy.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)

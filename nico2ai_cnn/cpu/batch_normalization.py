@@ -10,7 +10,7 @@ from nico2ai_cnn.cpu._compile import kernel
 
 _BATCH = 'float32[:,:,::1]'
 _LINE = 'float32[::1]'
-_RUN = 1024     # numbers that are summed up in float32, which is two to three times as fast; the sums then in float64
+_RUN = 1024     # numbers of one map, at most, that forward sums up in float32, which is faster; their sums in float64
 
 
 def forward(x, gamma, beta, eps):
@@ -50,15 +50,21 @@ def backward(x, gamma, gy, mean, inv_std):
 def _forward(start, stop, x, gamma, beta, eps, y, mean, var, inv_std):
     n_value = x.shape[0] * x.shape[2]
     for c in range(start, stop):
+        # Distances from one of the numbers lose nothing where all are large, or equal.
+        first = x[0, c, 0] if math.isfinite(x[0, c, 0]) else numpy.float32(0)
         total = 0.
-        for n in range(len(x)):
+        if x.shape[2] == 1:
+            for n in range(len(x)):
+                total += x[n, c, 0] - first
+        for n in range(len(x) if x.shape[2] > 1 else 0):
             of = x[n, c]
             for low in range(0, len(of), _RUN):
                 part = numpy.float32(0)
                 for i in range(low, min(low + _RUN, len(of))):
-                    part += of[i]
+                    part += of[i] - first
                 total += part
-        average = numpy.float32(total / n_value)
+        exact = first + total / n_value
+        average = numpy.float32(exact)
         total = 0.
         for n in range(len(x)):
             of = x[n, c]
@@ -67,8 +73,9 @@ def _forward(start, stop, x, gamma, beta, eps, y, mean, var, inv_std):
                 for i in range(low, min(low + _RUN, len(of))):
                     part += (of[i] - average) ** 2
                 total += part
-        mean[c], var[c] = average, total / n_value
-        inv_std[c] = 1 / math.sqrt(total / n_value + eps)
+        variance = total / n_value - (exact - average) ** 2
+        mean[c], var[c] = average, 0 if variance < 0 else variance      # NaN stays
+        inv_std[c] = 1 / math.sqrt(var[c] + eps)
         factor = gamma[c] * inv_std[c]
         for n in range(len(x)):
             of, to = x[n, c], y[n, c]

@@ -1,9 +1,9 @@
 """Convolution: the output, and its gradients with respect to x, W and b.
 
-Many channels over small maps are left to ``side_by_side.py``. Otherwise each kernel
-unrolls a tile of the input into columns (im2col), small enough to stay in the
-processor's cache, and leaves the sums of products to BLAS; Chainer unrolls the whole
-batch into memory instead. A tile is some rows of the output, for some channels.
+Each kernel unrolls a tile of the input into columns (im2col), small enough to stay
+in the processor's cache, and leaves the sums of products to BLAS; Chainer unrolls the
+whole batch into memory instead. A tile is some rows of the output, for some channels.
+The output and all gradients of many channels over small maps come from ``side_by_side.py``.
 See Chellapilla, Puri and Simard, "High Performance Convolutional Neural Networks for
 Document Processing", 2006.
 """
@@ -31,7 +31,7 @@ def forward(x, W, b, out_size, geometry, groups):
         groups (int): How many parts the channels fall into.
     """
     b = numpy.zeros(len(W), 'f') if b is None else b
-    if side_by_side.suits(x, W, out_size, geometry, groups):
+    if not side_by_side.is_product(W, geometry) and side_by_side.suits(x, W, out_size, geometry, groups):
         return side_by_side.forward(x, W, b, out_size, geometry)
     y = numpy.empty((len(x), len(W), *out_size), 'f')
     rows, channels = _tile(W.shape, out_size)

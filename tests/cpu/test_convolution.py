@@ -78,11 +78,12 @@ def many_channels(draw):
     ksize, stride = ((draw(st.integers(1, 3)), draw(st.integers(1, 3))) for _ in range(2))
     pad = draw(st.integers(0, 3)), draw(st.integers(0, 3))
     options = {'stride': stride, 'pad': pad, 'cover_all': draw(st.booleans())}
-    size = draw(st.integers(1, 8)), draw(st.integers(1, 8))
+    size = draw(st.integers(1, 12)), draw(st.integers(1, 12))
     out_size = [get_conv_outsize(*a, cover_all=options['cover_all'])
                 for a in zip(size, ksize, stride, pad)]
-    assume(min(out_size) > 0 and out_size[0] * out_size[1] <= 64)
-    n = draw(st.sampled_from([pool.n_threads(), 16, 33, 70]))
+    places = max(out_size[0] * out_size[1], size[0] * size[1])
+    assume(min(out_size) > 0 and places <= 196 and (ksize, stride, pad) != ((1, 1), (1, 1), (0, 0)))
+    n = pool.n_threads() + draw(st.sampled_from([0, 1, 17, 68]))
     channels = draw(st.sampled_from([(8, 16), (16, 8), (12, 11)]))
     rng = numpy.random.RandomState(draw(st.integers(0, 99)))
     shapes = (n, channels[0], *size), (channels[1], channels[0], *ksize), channels[1:]
@@ -101,11 +102,14 @@ def test_convolution_side_by_side_is_chainers(case):
 
 @pytest.mark.parametrize('shape, W_shape, options, suits', [
     ((40, 16, 32, 32), (16, 16, 5, 5), {'pad': 2}, True), ((3, 256, 13, 13), (128, 256, 3, 3), {'stride': 2}, True),
-    ((8, 16, 33, 32), (16, 16, 3, 3), {}, False), ((8, 16, 9, 9), (16, 16, 1, 1), {}, False),
+    ((8, 16, 7, 7), (16, 16, 1, 1), {'stride': 2}, True), ((8, 8, 14, 14), (16, 8, 3, 3), {}, True),
+    ((8, 16, 33, 32), (16, 16, 3, 3), {}, False), ((8, 16, 4, 4), (16, 16, 1, 1), {}, False),
     ((8, 7, 9, 9), (40, 7, 3, 3), {}, False), ((8, 8, 9, 9), (8, 8, 3, 3), {}, False),
+    ((8, 12, 15, 14), (40, 12, 3, 3), {}, False), ((1, 16, 9, 9), (16, 16, 3, 3), {}, False),
     ((8, 16, 9, 9), (16, 16, 3, 3), {'dilate': 2}, False), ((8, 32, 9, 9), (32, 16, 3, 3), {'groups': 2}, False),
     ((2, 256, 8, 8), (256, 256, 3, 3), {}, False)])
-def test_what_suits_side_by_side(shape, W_shape, options, suits):
+def test_what_suits_side_by_side(shape, W_shape, options, suits, monkeypatch):
+    monkeypatch.setattr(pool, 'n_threads', lambda: 2)
     rng = numpy.random.RandomState(0)
     arrays = [rng.randn(*s).astype('f') for s in (shape, W_shape)]
     with mock.patch.object(side_by_side, 'forward', wraps=side_by_side.forward) as forward:
@@ -115,13 +119,32 @@ def test_what_suits_side_by_side(shape, W_shape, options, suits):
 
 @pytest.mark.parametrize('value', [numpy.nan, numpy.inf, -numpy.inf])
 @pytest.mark.parametrize('where', [0, 1, 2])
-@pytest.mark.parametrize('shapes', [((2, 2, 6, 6), (3, 2, 3, 3), (3,)), ((20, 12, 6, 6), (12, 12, 3, 3), (12,))])
+@pytest.mark.parametrize('shapes', [((2, 2, 6, 6), (3, 2, 3, 3), (3,)), ((70, 12, 6, 6), (12, 12, 3, 3), (12,))])
 def test_nan_and_inf_pass_as_in_chainer(value, where, shapes):
     rng = numpy.random.RandomState(0)
     arrays = [rng.randn(*s).astype('f') for s in shapes]
     for position in len(arrays[where].flat) // 2, -1:       # the last of W meets the padding
         arrays[where].flat[position] = value
         assert_same(*both_ways(lambda *v: F.convolution_2d(*v, pad=1), arrays))
+
+
+@pytest.mark.parametrize('value', [numpy.nan, numpy.inf])
+def test_nan_and_inf_in_the_gradient_pass_as_in_chainer(value):
+    rng = numpy.random.RandomState(0)
+    arrays = [rng.randn(*s).astype('f') for s in ((70, 12, 6, 6), (12, 12, 3, 3), (12,))]
+    factor = numpy.ones((70, 12, 6, 6), 'f')
+    factor[3, 2, 0, 0] = value      # at the border, where it meets the padding
+    assert_same(*both_ways(lambda *v: F.convolution_2d(*v, pad=1) * factor, arrays))
+
+
+def test_many_equal_gradients_are_summed_up_well():
+    x, W, b = (chainer.Variable(numpy.ones(s, 'f')) for s in ((1000, 16, 20, 20), (16, 16, 3, 3), (16,)))
+    with mock.patch.object(side_by_side, 'backward', wraps=side_by_side.backward) as backward:
+        y = F.convolution_2d(x, W, b)
+        y.grad = numpy.full(y.shape, .1, 'f')
+        y.backward()
+    assert backward.call_count == 1
+    numpy.testing.assert_allclose(b.grad, .1 * 1000 * 18 * 18, rtol=1e-6)
 
 
 @pytest.mark.parametrize('required', [(0,), (1,), (2,), (0, 2), (1, 2), (0, 1)])

@@ -6,6 +6,7 @@ import pytest
 from chainer import gradient_check
 from hypothesis import given, strategies as st
 
+from nico2ai_cnn.cpu import batch_normalization as bn
 from tests.cpu.compare import assert_same, both_ways, float32_arrays, property_test
 
 sizes = st.integers(1, 9)
@@ -89,6 +90,19 @@ def test_batch_normalization_over_other_axes_is_left_to_chainer():
     rng = numpy.random.RandomState(0)
     arrays = [rng.rand(*s).astype('f') + 1 for s in ((4, 3, 5), *[(3, 5)] * 4)]
     assert_same(*both_ways(lambda *v: F.fixed_batch_normalization(*v, axis=(0,)), arrays))
+
+
+@pytest.mark.parametrize('shape', [(64, 4, 56, 56), (500, 3), (4, 2, 224, 224)])
+def test_batch_normalization_of_large_or_equal_numbers(shape):
+    rng = numpy.random.RandomState(0)
+    axis = (0, *range(2, len(shape)))
+    for x in numpy.full(shape, 1000.1, 'f'), (rng.randn(*shape) + 1e4).astype('f'):
+        gamma, beta = numpy.ones(shape[1], 'f'), numpy.zeros(shape[1], 'f')
+        y, mean, var, _ = bn.forward(x, gamma, beta, 1e-3)
+        exact = x.astype('d')
+        numpy.testing.assert_allclose(mean, exact.mean(axis=axis), rtol=1e-7)
+        numpy.testing.assert_allclose(var, exact.var(axis=axis), rtol=1e-6, atol=1e-12)
+        assert abs(y).max() < (1e-6 if x.max() == x.min() else 6)
 
 
 def test_batch_normalization_keeps_its_running_averages():

@@ -109,7 +109,7 @@ def test_what_a_recording_would_not_be_true_to_is_not_recorded(between, digits):
     np.random.seed(0)
     steps = Twelve(lambda: Wrapped(between), digits, 'auto')
     assert steps.kinds == ['as usual'] * 12 and steps.step.why_as_usual
-    assert np.isfinite(steps.losses).all() and len(set(steps.losses)) == 12     # it learns
+    assert np.isfinite(steps.losses).all() and len(set(steps.losses)) == 12     # each step is another
     assert chainer.backends.cuda.cupy.random.rand(3).sum() > 0     # a refused recording leaves the generator well
 
 

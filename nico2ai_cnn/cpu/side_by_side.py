@@ -116,6 +116,15 @@ def _take_apart(of, first, n, stride, x):
                     x[first + j, c, row, column] = of[_place(row, column, width, stride) * n + j, c]
 
 
+@helper
+def _run(ky, kx, row, n, width, out_w, geometry):
+    """Returns where a weight's run along a row of the output begins, where that of its pixels, and how long both are."""
+    sy, sx, ph, pw = geometry
+    left, right = _columns.inside(kx - pw, sx, width, out_w)
+    meets = _place(row * sy + ky - ph, left * sx + kx - pw, width, sx)
+    return (row * out_w + left) * n, meets * n, (right - left) * n
+
+
 _ARRAY = 'float32[:,:,:,::1]'
 _GEOMETRY = 'UniTuple(int64, 4)'
 
@@ -123,7 +132,7 @@ _GEOMETRY = 'UniTuple(int64, 4)'
 @kernel(f'void(int64, int64, int64, {_blas.BLAS_TYPE}, {_ARRAY}, {_ARRAY}, float32[::1], {_ARRAY}, {_GEOMETRY})')
 def _forward(start, stop, together, blas, x, W, b, y, geometry):
     kh, kw = W.shape[:2]
-    (height, width), (out_h, out_w), (sy, sx, ph, pw) = x.shape[2:], y.shape[2:], geometry
+    (height, width), (out_h, out_w), (sy, sx, ph, _) = x.shape[2:], y.shape[2:], geometry
     of, to = _room(x, together, sx), _room(y, together, 1)
     for first in range(start * together, min(stop * together, len(x)), together):
         n = min(together, len(x) - first)
@@ -133,10 +142,7 @@ def _forward(start, stop, together, blas, x, W, b, y, geometry):
         for ky in range(kh):
             for row in range(*_columns.inside(ky - ph, sy, height, out_h)):
                 for kx in range(kw):
-                    left, right = _columns.inside(kx - pw, sx, width, out_w)
-                    at = (row * out_w + left) * n
-                    meets = _place(row * sy + ky - ph, left * sx + kx - pw, width, sx) * n
-                    size = (right - left) * n
+                    at, meets, size = _run(ky, kx, row, n, width, out_w, geometry)
                     if size:
                         _blas.matmul(blas, of[meets:meets + size], W[ky, kx], 1., to[at:at + size])
         _take_apart(to, first, n, 1, y)
@@ -146,7 +152,7 @@ def _forward(start, stop, together, blas, x, W, b, y, geometry):
         f'float32[:,:,:,:,::1], float64[:,::1], {_GEOMETRY})')
 def _backward(start, stop, together, blas, x, W, gy, gx, gW, gb, geometry):
     n_part, kh, kw, in_channels, out_channels = gW.shape
-    (height, width), (out_h, out_w), (sy, sx, ph, pw) = x.shape[2:], gy.shape[2:], geometry
+    (height, width), (out_h, out_w), (sy, sx, ph, _) = x.shape[2:], gy.shape[2:], geometry
     part = -(-start * n_part // -(-len(x) // together))
     of_x, of_gy, to = _room(x, together, sx), _room(gy, together, 1), _room(x, together, sx)
     sums = numpy.zeros(out_channels)    # in float64, for there are many terms
@@ -161,10 +167,7 @@ def _backward(start, stop, together, blas, x, W, gy, gx, gW, gb, geometry):
         for ky in range(kh):
             for row in range(*_columns.inside(ky - ph, sy, height, out_h)):
                 for kx in range(kw):
-                    left, right = _columns.inside(kx - pw, sx, width, out_w)
-                    at = (row * out_w + left) * n
-                    meets = _place(row * sy + ky - ph, left * sx + kx - pw, width, sx) * n
-                    size = (right - left) * n
+                    at, meets, size = _run(ky, kx, row, n, width, out_w, geometry)
                     if size:
                         gradients = of_gy[at:at + size]
                         _blas.matmul(blas, gradients, W[ky, kx], 1., to[meets:meets + size])

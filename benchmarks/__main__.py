@@ -195,35 +195,34 @@ def augmentation():
               ('work', 'ours', *benchmark.PEERS, 'ours / fastest'), *benchmark.rows(benchmark.measure(*sizes)))
 
 
-def gpu(device='gpu'):
+def gpu():
     from nico2ai_cnn import _device
-    if device == 'gpu' and _device.why_no_gpu():
+    if _device.why_no_gpu():
         print(f'\ngpu: left out, there is none ({_device.why_no_gpu()})')
         return
     exact, tuned, rounded, torch = sides = [ours(), ours(), ours(), pytorch()]
     tuned('configure', autotune=True)                       # cuDNN's fastest algorithms
     rounded('configure', use_cudnn_tensor_core='always')    # and its products as PyTorch has them
-    rows = [(f'training step on a {device.upper()}', 'ours, ms', 'TF32', 'PyTorch, ms', 'ours / PyTorch',
+    rows = [('training step on a GPU', 'ours, ms', 'TF32', 'PyTorch, ms', 'ours / PyTorch',
              'TF32 / PyTorch')]
     for title, name in ('LeNet 20-50-500', 'wide'), ('small LeNet', 'small'), ('ResNet-20', 'resnet'):
         for batch_size in 128, 1024:
             a, b, c = alternate([exact, rounded, torch], 'network_step', name=name, batch_size=batch_size,
-                                device=device, at_least=.1)
+                                device='gpu', at_least=.1)
             rows.append((f'{title}, batch {batch_size}', *map(ms, (a, b, c)), f'{ratio(a, c):.2f}',
                          f'{ratio(b, c):.2f}'))
     table(f'Training steps, {ROUNDS} rounds', *rows)
     rows = [('forward + backward', 'batch', 'ours, ms', 'autotune', 'TF32', 'PyTorch, ms', 'ours / PyTorch',
              'TF32 / PyTorch')]
-    for title in ('VGG16 conv1_2', 'VGG16 conv3_2', 'VGG16 conv5_1') if device == 'gpu' else ():
-        a, b, c, d = alternate(sides, 'layer_step', rounds=5, at_least=.1, device=device,
+    for title in 'VGG16 conv1_2', 'VGG16 conv3_2', 'VGG16 conv5_1':
+        a, b, c, d = alternate(sides, 'layer_step', rounds=5, at_least=.1, device='gpu',
                                **layer_arguments(VGG16[title][0], 64))
         rows.append((title, 64, *map(ms, (a, b, c, d)), f'{ratio(a, d):.2f}', f'{ratio(c, d):.2f}'))
-    if device == 'gpu':
-        table('Single layers, 5 rounds', *rows)
-    results = [[side('train_to_99', seed=seed, device=device) for side in (exact, torch)] for seed in range(5)]
+    table('Single layers, 5 rounds', *rows)
+    results = [[side('train_to_99', seed=seed, device='gpu') for side in (exact, torch)] for seed in range(5)]
     for side in sides:
         side.close()
-    table('Time to 99%', (f'small LeNet to 99% on a {device.upper()}, 5 seeds', 'seconds, median', 'test accuracy, %'),
+    table('Time to 99%', ('small LeNet to 99% on a GPU, 5 seeds', 'seconds, median', 'test accuracy, %'),
           *((title, f'{statistics.median(s for s, _ in runs):.1f}', ', '.join(f'{100 * a:.2f}' for _, a in runs))
             for title, runs in zip(('ours', 'PyTorch'), zip(*results))))
 
